@@ -1,0 +1,208 @@
+#include "common/event/address.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "common/strings.h"
+
+namespace nsq {
+namespace {
+
+constexpr int kBacklog = 4096;
+
+struct FreeAddrInfo {
+  void operator()(addrinfo* list) const { ::freeaddrinfo(list); }
+};
+
+// strerror as Go prints it: "address already in use".
+std::string Reason(int error) {
+  const Status status = ErrnoStatus(error, "");
+  std::string text = status.detail().substr(2);
+  if (!text.empty()) text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
+  return text;
+}
+
+Result<std::unique_ptr<addrinfo, FreeAddrInfo>> Resolve(const Address& address, bool passive) {
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = passive ? AI_PASSIVE : 0;
+  addrinfo* list = nullptr;
+  const std::string port = std::to_string(address.port);
+  const char* const host = address.host.empty() ? nullptr : address.host.c_str();
+  const int error = ::getaddrinfo(host, port.c_str(), &hints, &list);
+  if (error != 0) {
+    return Status(Code::kInvalid, StrCat("lookup ", address.host, ": ", ::gai_strerror(error)));
+  }
+  return std::unique_ptr<addrinfo, FreeAddrInfo>(list);
+}
+
+Status FillUnix(const std::string& path, sockaddr_un* to) {
+  to->sun_family = AF_UNIX;
+  if (path.size() >= sizeof to->sun_path) {
+    return Status(Code::kInvalid, StrCat("unix socket path too long: ", path));
+  }
+  std::memcpy(to->sun_path, path.c_str(), path.size() + 1);
+  return Status();
+}
+
+Result<UniqueFd> ListenUnix(const std::string& path) {
+  sockaddr_un name{};
+  if (const Status status = FillUnix(path, &name); !status.ok()) return status;
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) return ErrnoStatus(errno, "socket");
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0 ||
+      ::listen(fd.get(), kBacklog) != 0) {
+    return Status(Code::kIo, StrCat("listen unix ", path, ": bind: ", Reason(errno)));
+  }
+  return fd;
+}
+
+std::string FormatAddress(const sockaddr_storage& name) {
+  char host[INET6_ADDRSTRLEN] = "";
+  if (name.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(name);
+    ::inet_ntop(AF_INET, &v4.sin_addr, host, sizeof host);
+    return JoinHostPort(host, ntohs(v4.sin_port));
+  }
+  if (name.ss_family == AF_INET6) {
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(name);
+    if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
+      ::inet_ntop(AF_INET, &v6.sin6_addr.s6_addr[12], host, sizeof host);
+    } else {
+      ::inet_ntop(AF_INET6, &v6.sin6_addr, host, sizeof host);
+    }
+    return JoinHostPort(host, ntohs(v6.sin6_port));
+  }
+  return "@";
+}
+
+}  // namespace
+
+Result<Address> ParseAddress(std::string_view text) {
+  Address address;
+  const size_t colon = text.rfind(':');
+  const std::string_view host = text.substr(0, colon);
+  const bool bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
+  if (colon == std::string_view::npos || text.find('/') != std::string_view::npos ||
+      (!bracketed && host.find(':') != std::string_view::npos)) {
+    address.unix_path = std::string(text);
+    return address;
+  }
+  address.host = std::string(bracketed ? host.substr(1, host.size() - 2) : host);
+  const std::string_view port = text.substr(colon + 1);
+  if (!ParseInt(port, &address.port)) {
+    return Status(Code::kInvalid, StrCat("address ", port, ": invalid port"));
+  }
+  return address;
+}
+
+std::string JoinHostPort(std::string_view host, int port) {
+  if (host.find(':') != std::string_view::npos) return StrCat("[", host, "]:", port);
+  return StrCat(host, ":", port);
+}
+
+Result<UniqueFd> Listen(const Address& address) {
+  if (address.is_unix()) return ListenUnix(address.unix_path);
+  const std::string what = "listen tcp " + JoinHostPort(address.host, address.port) + ": ";
+  auto resolved = Resolve(address, true);
+  if (!resolved.ok()) return Status(resolved.status().code(), what + resolved.status().detail());
+  // All interfaces means both families: prefer the socket that serves both.
+  const addrinfo* chosen = resolved->get();
+  if (address.host.empty()) {
+    for (const addrinfo* a = chosen; a != nullptr; a = a->ai_next) {
+      if (a->ai_family == AF_INET6) chosen = a;
+    }
+  }
+  for (const addrinfo* a : {chosen, static_cast<const addrinfo*>(resolved->get())}) {
+    UniqueFd fd(::socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!fd.valid()) continue;  // no IPv6 on this machine, perhaps
+    const int yes = 1;
+    const int no = 0;
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (a->ai_family == AF_INET6 && address.host.empty()) {
+      ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no);
+    }
+    if (::bind(fd.get(), a->ai_addr, a->ai_addrlen) != 0) {
+      if (a != resolved->get() && errno != EADDRINUSE) continue;
+      return Status(Code::kIo, what + "bind: " + Reason(errno));
+    }
+    if (::listen(fd.get(), kBacklog) != 0) return Status(Code::kIo, what + Reason(errno));
+    return fd;
+  }
+  return Status(Code::kIo, what + "socket: " + Reason(errno));
+}
+
+Result<UniqueFd> StartConnect(const Address& address) {
+  if (address.is_unix()) {
+    sockaddr_un name{};
+    if (const Status status = FillUnix(address.unix_path, &name); !status.ok()) return status;
+    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!fd.valid()) return ErrnoStatus(errno, "socket");
+    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0 &&
+        errno != EINPROGRESS) {
+      return ErrnoStatus(errno, "dial unix " + address.unix_path + ": connect");
+    }
+    return fd;
+  }
+  auto resolved = Resolve(address, false);
+  if (!resolved.ok())
+    return Status(resolved.status().code(), "dial tcp: " + resolved.status().detail());
+  const addrinfo* const a = resolved->get();
+  UniqueFd fd(::socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) return ErrnoStatus(errno, "socket");
+  if (::connect(fd.get(), a->ai_addr, a->ai_addrlen) != 0 && errno != EINPROGRESS) {
+    return Status(Code::kIo, StrCat("dial tcp ", JoinHostPort(address.host, address.port),
+                                    ": connect: ", Reason(errno)));
+  }
+  return fd;
+}
+
+Status SocketError(int fd) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+  if (error == 0) return Status();
+  return Status(Code::kIo, "connect: " + Reason(error));
+}
+
+uint16_t BoundPort(int fd) {
+  sockaddr_storage name{};
+  socklen_t size = sizeof name;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size) != 0) return 0;
+  if (name.ss_family == AF_INET) return ntohs(reinterpret_cast<sockaddr_in&>(name).sin_port);
+  if (name.ss_family == AF_INET6) return ntohs(reinterpret_cast<sockaddr_in6&>(name).sin6_port);
+  return 0;
+}
+
+std::string LocalAddress(int fd) {
+  sockaddr_storage name{};
+  socklen_t size = sizeof name;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size) != 0) return "@";
+  return FormatAddress(name);
+}
+
+std::string PeerAddress(int fd) {
+  sockaddr_storage name{};
+  socklen_t size = sizeof name;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&name), &size) != 0) return "@";
+  return FormatAddress(name);
+}
+
+void SetTcpOptions(int fd) {
+  const int yes = 1;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+  ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes);
+}
+
+}  // namespace nsq

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "common/event/unique_fd.h"
+#include "common/status.h"
+
+namespace nsq {
+
+// What NSQ accepts as an address: "host:port", "[v6]:port", ":port"; anything that does not split
+// so is the path of a Unix socket (spec, nsqd-tcp 1.1).
+struct Address {
+  std::string host;  // empty: all interfaces
+  uint16_t port = 0;
+  std::string unix_path;  // not empty: host and port mean nothing
+
+  bool is_unix() const { return !unix_path.empty(); }
+};
+
+// kInvalid with Go's words ("address 99999: invalid port") when there is a port but not a number.
+Result<Address> ParseAddress(std::string_view text);
+
+// "host:port", with brackets around an IPv6 host.
+std::string JoinHostPort(std::string_view host, int port);
+
+// A listening, non-blocking socket. Blocks if `host` is a name to be resolved. The detail of an
+// error reads as the original's: "listen tcp 127.0.0.1:4150: bind: address already in use".
+Result<UniqueFd> Listen(const Address& address);
+
+// Starts a non-blocking connect; writable means done, then look at SocketError. Numeric hosts only
+// unless the caller may block.
+Result<UniqueFd> StartConnect(const Address& address);
+Status SocketError(int fd);
+
+// The port a socket is bound to; 0 for Unix sockets.
+uint16_t BoundPort(int fd);
+// "127.0.0.1:4150", "[::1]:4150", or "@" for Unix sockets.
+std::string LocalAddress(int fd);
+std::string PeerAddress(int fd);
+
+// TCP_NODELAY and keep-alive; nothing for Unix sockets.
+void SetTcpOptions(int fd);
+
+}  // namespace nsq

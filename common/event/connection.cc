@@ -1,0 +1,295 @@
+#include "common/event/connection.h"
+
+#include <event2/event.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "common/check.h"
+#include "common/event/timer.h"
+
+namespace nsq {
+namespace {
+
+// An idle connection keeps no more than this; freeing less would only make work.
+constexpr size_t kKeepBytes = 0;
+// Room for one read once a command is known to be longer than a first read.
+constexpr size_t kReadBytes = size_t{128} * 1024;
+// How long a peer may take to end its side after we have ended ours.
+constexpr Duration kLingerTime = seconds(2);
+
+bool WouldBlock(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
+
+}  // namespace
+
+Connection::Connection(EventLoop& loop, UniqueFd fd, Handler* handler)
+    : loop_(loop), handler_(handler), fd_(std::move(fd)) {
+  Start();
+}
+
+Connection::Connection(EventLoop& loop, DetachedConnection detached, Handler* handler)
+    : loop_(loop),
+      handler_(handler),
+      fd_(std::move(detached.fd)),
+      in_(std::move(detached.in)),
+      out_(std::move(detached.out)),
+      encoded_(std::move(detached.encoded)),
+      filters_(std::move(detached.filters)) {
+  Start();
+  if (!in_.empty()) loop_.AtTurnEnd(TurnPhase::kLog, &wake_);
+  if (unsent_bytes() > 0) FlushAtTurnEnd();
+}
+
+Connection::~Connection() { Close(); }
+
+void Connection::Start() {
+  loop_.home().Assert();
+  read_event_ = event_new(
+      loop_.base(), fd_.get(), EV_READ | EV_PERSIST,
+      [](int, short, void* self) { static_cast<Connection*>(self)->OnReadable(); }, this);
+  write_event_ = event_new(
+      loop_.base(), fd_.get(), EV_WRITE | EV_PERSIST,
+      [](int, short, void* self) { static_cast<Connection*>(self)->FlushNow(); }, this);
+  NSQ_CHECK(read_event_ != nullptr && write_event_ != nullptr);
+  WatchReads(true);
+}
+
+void Connection::WatchReads(bool on) {
+  if (on) {
+    event_add(read_event_, nullptr);
+  } else {
+    event_del(read_event_);
+  }
+}
+
+void Connection::WatchWrites(bool on) {
+  if (on) {
+    event_add(write_event_, nullptr);
+  } else {
+    event_del(write_event_);
+  }
+}
+
+void Connection::PushFilter(std::unique_ptr<StreamFilter> filter) {
+  NSQ_DCHECK(out_.empty());
+  filters_.push_back(std::move(filter));
+  new_filter_ = true;
+}
+
+void Connection::PauseReading() {
+  loop_.home().Assert();
+  if (paused_ || closed()) return;
+  paused_ = true;
+  WatchReads(false);
+}
+
+void Connection::ResumeReading() {
+  loop_.home().Assert();
+  if (!paused_ || closed() || closing_) return;
+  paused_ = false;
+  if (!eof_) WatchReads(true);
+  if (!in_.empty() || eof_) loop_.AtTurnEnd(TurnPhase::kLog, &wake_);
+}
+
+void Connection::OnReadable() {
+  loop_.home().Assert();
+  if (lingering_) {
+    Linger();
+    return;
+  }
+  // The usual case reads where nothing need be kept; the rest of a long command is read to where
+  // its beginning lies.
+  const bool into_buffer = !in_.empty() && filters_.empty();
+  const std::span<char> scratch = loop_.scratch();
+  char* const to = into_buffer ? in_.Reserve(kReadBytes) : scratch.data();
+  const ssize_t n = ::recv(fd_.get(), to, into_buffer ? kReadBytes : scratch.size(), 0);
+  if (n < 0) {
+    if (!WouldBlock(errno)) Fail(ErrnoStatus(errno, "read"));
+    return;
+  }
+  if (n == 0) {
+    eof_ = true;
+    WatchReads(false);
+    if (!paused_) handler_->OnEof(in_.view());
+    return;
+  }
+  const std::string_view got(to, static_cast<size_t>(n));
+  if (in_.empty() && filters_.empty()) {
+    const size_t used = handler_->OnData(got);
+    if (closed()) return;
+    const std::string_view rest = got.substr(used);
+    if (new_filter_) {
+      new_filter_ = false;
+      if (const Status status = DecodeInto(filters_.size() - 1, rest); !status.ok()) Fail(status);
+    } else if (!rest.empty()) {
+      in_.Append(rest);
+    }
+    return;
+  }
+  if (filters_.empty()) {
+    in_.Commit(got.size());
+  } else if (const Status status = DecodeInto(0, got); !status.ok()) {
+    Fail(status);
+    return;
+  }
+  Offer();
+}
+
+void Connection::Offer() {
+  while (!in_.empty() && !paused_ && !closed() && !closing_) {
+    const size_t used = handler_->OnData(in_.view());
+    if (closed()) return;
+    in_.Consume(used);
+    if (!new_filter_) {
+      if (used == 0) break;
+      continue;
+    }
+    new_filter_ = false;
+    Buffer rest = std::move(in_);
+    if (const Status status = DecodeInto(filters_.size() - 1, rest.view()); !status.ok()) {
+      Fail(status);
+      return;
+    }
+  }
+  in_.Shrink(kKeepBytes);
+}
+
+// Passes `outer` through the filters from `first_filter` inwards and appends the result to in_.
+Status Connection::DecodeInto(size_t first_filter, std::string_view outer) {
+  Buffer stages[2];
+  std::string_view bytes = outer;
+  for (size_t i = first_filter; i < filters_.size(); ++i) {
+    const bool last = i + 1 == filters_.size();
+    Buffer& stage = stages[i % 2];
+    stage.Consume(stage.size());
+    Buffer reply;
+    if (const Status status = filters_[i]->Decode(bytes, last ? &in_ : &stage, &reply);
+        !status.ok()) {
+      return status;
+    }
+    // What this layer answers goes out through the layers around it.
+    for (size_t j = i; j-- > 0 && !reply.empty();) {
+      Buffer wrapped;
+      if (const Status status = filters_[j]->Encode(reply.view(), &wrapped); !status.ok()) {
+        return status;
+      }
+      reply = std::move(wrapped);
+    }
+    if (!reply.empty()) {
+      encoded_.Append(reply.view());
+      FlushAtTurnEnd();
+    }
+    if (!last) bytes = stage.view();
+  }
+  if (filters_.empty() || first_filter >= filters_.size()) in_.Append(outer);
+  return Status();
+}
+
+Status Connection::EncodeOut() {
+  if (filters_.empty() || out_.empty()) return Status();
+  Buffer bytes = std::move(out_);
+  for (size_t i = filters_.size(); i-- > 0;) {
+    Buffer wrapped;
+    Buffer* const to = i == 0 ? &encoded_ : &wrapped;
+    if (const Status status = filters_[i]->Encode(bytes.view(), to); !status.ok()) return status;
+    if (i != 0) bytes = std::move(wrapped);
+  }
+  return Status();
+}
+
+void Connection::FlushNow() {
+  loop_.home().Assert();
+  if (closed() || lingering_) return;
+  if (const Status status = EncodeOut(); !status.ok()) {
+    Fail(status);
+    return;
+  }
+  // With a filter everything stands in encoded_; without one only what a filter's end left.
+  while (unsent_bytes() > 0) {
+    Buffer& from = encoded_.empty() ? out_ : encoded_;
+    const ssize_t n = ::send(fd_.get(), from.data().data(), from.size(), MSG_NOSIGNAL);
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      if (!WouldBlock(errno)) {
+        Fail(ErrnoStatus(errno, "write"));
+        return;
+      }
+      if (!stuck_) WatchWrites(true);
+      stuck_ = true;
+      return;
+    }
+    from.Consume(static_cast<size_t>(n));
+  }
+  out_.Shrink(kKeepBytes);
+  encoded_.Shrink(kKeepBytes);
+  const bool was_stuck = std::exchange(stuck_, false);
+  if (was_stuck) WatchWrites(false);
+  if (closing_) {
+    if (eof_) {
+      Fail(Status());
+      return;
+    }
+    lingering_ = true;
+    ::shutdown(fd_.get(), SHUT_WR);
+    linger_timer_ = std::make_unique<Timer>(loop_, [this] { Fail(Status()); });
+    linger_timer_->ArmAfter(kLingerTime);
+    WatchReads(true);
+    return;
+  }
+  if (was_stuck) handler_->OnDrained();
+}
+
+void Connection::CloseAfterFlush() {
+  loop_.home().Assert();
+  if (closed() || closing_) return;
+  closing_ = true;
+  WatchReads(false);
+  FlushAtTurnEnd();
+}
+
+void Connection::Linger() {
+  const std::span<char> scratch = loop_.scratch();
+  const ssize_t n = ::recv(fd_.get(), scratch.data(), scratch.size(), 0);
+  if (n > 0 || (n < 0 && WouldBlock(errno))) return;
+  Fail(Status());
+}
+
+void Connection::OnWake() {
+  loop_.home().Assert();
+  if (finished_) {
+    finished_ = false;
+    handler_->OnClosed(failure_);
+    return;
+  }
+  if (closed() || paused_ || closing_) return;
+  Offer();
+  if (eof_ && !closed() && !paused_ && !closing_) handler_->OnEof(in_.view());
+}
+
+void Connection::Fail(Status why) {
+  if (closed()) return;
+  Close();
+  failure_ = std::move(why);
+  finished_ = true;
+  loop_.AtTurnEnd(TurnPhase::kLog, &wake_);
+}
+
+void Connection::Close() {
+  if (read_event_ != nullptr) event_free(std::exchange(read_event_, nullptr));
+  if (write_event_ != nullptr) event_free(std::exchange(write_event_, nullptr));
+  if (linger_timer_ != nullptr) linger_timer_->Cancel();
+  fd_.Reset();
+}
+
+DetachedConnection Connection::Detach() {
+  loop_.home().Assert();
+  NSQ_DCHECK(!closed());
+  event_free(std::exchange(read_event_, nullptr));
+  event_free(std::exchange(write_event_, nullptr));
+  return DetachedConnection{std::move(fd_), std::move(in_), std::move(out_), std::move(encoded_),
+                            std::move(filters_)};
+}
+
+}  // namespace nsq

@@ -1,0 +1,149 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/event/buffer.h"
+#include "common/event/event_loop.h"
+#include "common/event/stream_filter.h"
+#include "common/event/unique_fd.h"
+#include "common/status.h"
+
+namespace nsq {
+
+class Timer;
+
+// A connected socket on its way from one loop to another, with what was read and not yet
+// understood, what was said and not yet sent, and its filters in mid-stream.
+struct DetachedConnection {
+  UniqueFd fd;
+  Buffer in;
+  Buffer out;                                          // not yet through the filters
+  Buffer encoded;                                      // through the filters, not yet sent
+  std::vector<std::unique_ptr<StreamFilter>> filters;  // outermost first
+};
+
+// A connected stream socket: reads, filters, and writes once a turn.
+//
+// Home: its loop; ownership moves as a DetachedConnection in a letter.
+// Owns: the socket, its two buffers and its filters.
+// Memory: an idle connection holds no buffer. What the peer does not read piles up in `out`; the
+// owner looks at unsent_bytes() and stops producing.
+class Connection {
+ public:
+  class Handler {
+   public:
+    virtual ~Handler() = default;
+
+    // `data` is everything received and not yet consumed. Returns how much of it is consumed; the
+    // rest is offered again with what follows it. Called again in a later turn if reading is
+    // paused meanwhile. May close or detach the connection, which makes its answer void, but not
+    // destroy it (DeferDelete it).
+    virtual size_t OnData(std::string_view data) = 0;
+
+    // The peer has ended its side; nothing more will come. `rest` was received and not consumed.
+    // The connection stays open for what is still to be said: end it by Close or CloseAfterFlush.
+    virtual void OnEof(std::string_view rest) = 0;
+
+    // The connection broke, or CloseAfterFlush is done (kOk). It is closed; called once, never
+    // after Close or Detach, never from inside a method of Connection.
+    virtual void OnClosed(const Status& why) = 0;
+
+    // All that was said has been handed to the kernel, after it had not been for a while.
+    virtual void OnDrained() {}
+  };
+
+  // `handler` outlives the connection. Reading starts with the next turn.
+  Connection(EventLoop& loop, UniqueFd fd, Handler* handler);
+  Connection(EventLoop& loop, DetachedConnection detached, Handler* handler);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection();
+
+  // What is appended here is sent at the end of the turn, after FlushAtTurnEnd.
+  Buffer& out() { return out_; }
+  void FlushAtTurnEnd() { loop_.AtTurnEnd(TurnPhase::kSocket, &flush_); }
+
+  // Bytes said but not yet taken by the kernel.
+  size_t unsent_bytes() const { return out_.size() + encoded_.size(); }
+
+  // Adds a layer next to the session. Bytes said before go out without it, and must be flushed
+  // first (FlushNow); bytes received and not yet consumed are taken to be in the new layer's form.
+  void PushFilter(std::unique_ptr<StreamFilter> filter);
+  bool filtered() const { return !filters_.empty(); }
+
+  // While paused nothing is read; OnData is not called.
+  void PauseReading();
+  // Offers what is buffered again, in this turn's end or the next turn.
+  void ResumeReading();
+
+  // Sends what the kernel takes now. Errors are reported by OnClosed, later.
+  void FlushNow();
+
+  // Stops reading, sends what is buffered, then closes the sending side, reads and drops what the
+  // peer still sends for a moment (so that it gets our last words and not a reset) and closes.
+  // OnClosed follows.
+  void CloseAfterFlush();
+
+  // Closes at once and drops what was not sent. OnClosed is not called.
+  void Close();
+  bool closed() const { return !fd_.valid(); }
+
+  // Stops all events here and gives the connection away. This object is closed then.
+  DetachedConnection Detach();
+
+  EventLoop& loop() const { return loop_; }
+  int fd() const { return fd_.get(); }
+
+  // Whether the peer has ended its side.
+  bool eof() const { return eof_; }
+
+ private:
+  struct FlushTask : TurnTask {
+    explicit FlushTask(Connection* c) : connection(c) {}
+    void AtTurnEnd() noexcept override { connection->FlushNow(); }
+    Connection* const connection;
+  };
+  struct WakeTask : TurnTask {
+    explicit WakeTask(Connection* c) : connection(c) {}
+    void AtTurnEnd() noexcept override { connection->OnWake(); }
+    Connection* const connection;
+  };
+
+  void Start();
+  void WatchReads(bool on);
+  void WatchWrites(bool on);
+  void OnReadable();
+  void OnWake();
+  void Offer();
+  void Linger();
+  Status DecodeInto(size_t first_filter, std::string_view outer);
+  Status EncodeOut();
+  void Fail(Status why);
+
+  EventLoop& loop_;
+  Handler* const handler_;
+  UniqueFd fd_;
+  event* read_event_ = nullptr;
+  event* write_event_ = nullptr;
+  Buffer in_;       // received, through the filters, not consumed
+  Buffer out_;      // said, not yet through the filters
+  Buffer encoded_;  // said, through the filters, not yet sent
+  std::vector<std::unique_ptr<StreamFilter>> filters_;  // outermost first
+  FlushTask flush_{this};
+  WakeTask wake_{this};  // reports a failure, or offers in_ after a pause
+  Status failure_;
+  bool finished_ = false;  // closed; OnWake reports failure_
+  bool paused_ = false;
+  bool eof_ = false;
+  bool new_filter_ = false;  // pushed during OnData: what is left is in its form
+  bool stuck_ = false;       // the kernel took less than all
+  bool closing_ = false;     // CloseAfterFlush
+  bool lingering_ = false;   // sending side shut, waiting for the peer's end
+  std::unique_ptr<Timer> linger_timer_;
+};
+
+}  // namespace nsq

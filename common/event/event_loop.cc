@@ -1,0 +1,176 @@
+#include "common/event/event_loop.h"
+
+#include <event2/event.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/check.h"
+
+namespace nsq {
+namespace {
+
+event_base* NewBase() {
+  event_config* const config = event_config_new();
+  NSQ_CHECK(config != nullptr);
+  // Nobody but the loop's own thread touches the base; the mailbox is the only door.
+  event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+  event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
+  event_base* const base = event_base_new_with_config(config);
+  event_config_free(config);
+  NSQ_CHECK(base != nullptr);
+  return base;
+}
+
+}  // namespace
+
+TurnTask::~TurnTask() {
+  if (registered_with_ != nullptr) registered_with_->Forget(this);
+}
+
+struct EventLoop::StopLetter : Letter {
+  explicit StopLetter(EventLoop* l) : loop(l) {}
+  void Open() noexcept override {
+    loop->home_.Assert();
+    loop->stopping_ = true;
+  }
+  EventLoop* const loop;
+};
+
+EventLoop::EventLoop(std::string name)
+    : name_(std::move(name)),
+      base_(NewBase()),
+      mail_event_(event_new(
+          base_, mailbox_.wake_fd(), EV_READ | EV_PERSIST,
+          [](int fd, short what, void* self) { OnMail(fd, what, self); }, this)),
+      scratch_(kScratchBytes) {
+  NSQ_CHECK(mail_event_ != nullptr);
+  NSQ_CHECK(event_add(mail_event_, nullptr) == 0);
+}
+
+EventLoop::~EventLoop() {
+  // Nobody else runs any more: whoever destroys a loop has joined its thread.
+  home_.Bind();
+  home_.Assert();
+  mailbox_.Take().clear();
+  dying_.clear();
+  for (auto& phase : tasks_) {
+    for (TurnTask* task : phase) {
+      if (task != nullptr) task->registered_with_ = nullptr;
+    }
+  }
+  event_free(mail_event_);
+  event_base_free(base_);
+}
+
+void EventLoop::Run() {
+  home_.Bind();
+  home_.Assert();
+  while (!stopping_) RunOnce(true);
+  stopping_ = false;
+}
+
+void EventLoop::RunOnce(bool wait) {
+  home_.Assert();
+  const bool may_wait = wait && !HasTasks() && dying_.empty();
+  event_base_loop(base_, may_wait ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
+  EndTurn();
+}
+
+void EventLoop::Stop() { Post(std::make_unique<StopLetter>(this)); }
+
+SteadyTime EventLoop::Now() {
+  home_.Assert();
+  if (!now_valid_) {
+    now_ = std::chrono::steady_clock::now();
+    now_valid_ = true;
+  }
+  return now_;
+}
+
+WallTime EventLoop::WallClock() {
+  home_.Assert();
+  if (!wall_valid_) {
+    wall_ = WallNow();
+    wall_valid_ = true;
+  }
+  return wall_;
+}
+
+void EventLoop::AtTurnEnd(TurnPhase phase, TurnTask* task) {
+  home_.Assert();
+  if (task->registered_with_ != nullptr) return;
+  task->registered_with_ = this;
+  tasks_[static_cast<size_t>(phase)].push_back(task);
+}
+
+void EventLoop::DeferDelete(std::unique_ptr<Deferrable> object) {
+  home_.Assert();
+  dying_.push_back(std::move(object));
+}
+
+std::span<char> EventLoop::scratch() {
+  home_.Assert();
+  return scratch_;
+}
+
+LoopStats EventLoop::stats() const {
+  home_.Assert();
+  return stats_;
+}
+
+void EventLoop::Forget(TurnTask* task) {
+  home_.Assert();
+  const auto forget = [task](std::vector<TurnTask*>& list) {
+    std::replace(list.begin(), list.end(), task, static_cast<TurnTask*>(nullptr));
+  };
+  for (auto& phase : tasks_) forget(phase);
+  forget(running_);
+  task->registered_with_ = nullptr;
+}
+
+bool EventLoop::HasTasks() const {
+  return std::any_of(tasks_.begin(), tasks_.end(), [](const auto& list) { return !list.empty(); });
+}
+
+void EventLoop::OnMail(int /*fd*/, short /*what*/, void* self) noexcept {
+  static_cast<EventLoop*>(self)->OpenLetters();
+}
+
+void EventLoop::OpenLetters() {
+  home_.Assert();
+  const std::vector<std::unique_ptr<Letter>> letters = mailbox_.Take();
+  stats_.letters += letters.size();
+  for (const auto& letter : letters) letter->Open();
+}
+
+void EventLoop::EndTurn() {
+  for (auto& phase : tasks_) {
+    running_.swap(phase);
+    // By index: a task may take another one off this list by destroying it.
+    for (size_t i = 0; i < running_.size(); ++i) {
+      TurnTask* const task = running_[i];
+      if (task == nullptr) continue;
+      running_[i] = nullptr;
+      task->registered_with_ = nullptr;
+      task->AtTurnEnd();
+    }
+    running_.clear();
+  }
+  // What dies may defer the death of what it owned.
+  while (!dying_.empty()) {
+    std::vector<std::unique_ptr<Deferrable>> dying;
+    dying.swap(dying_);
+  }
+  ++stats_.turns;
+  if (now_valid_) {
+    const Duration busy = std::chrono::steady_clock::now() - now_;
+    stats_.busy += busy;
+    stats_.longest_turn = std::max(stats_.longest_turn, busy);
+    if (busy > kSlowTurn) ++stats_.slow_turns;
+  }
+  now_valid_ = false;
+  wall_valid_ = false;
+}
+
+}  // namespace nsq

@@ -1,0 +1,144 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/event/home.h"
+#include "common/event/mailbox.h"
+#include "common/time.h"
+
+struct event;
+struct event_base;
+
+namespace nsq {
+
+class EventLoop;
+
+// What happens at the end of a turn, in this order, so that what a client is told is already true:
+// logs are written before anybody hears of a message, and everything a turn has to say to one
+// socket or one loop leaves in one piece.
+enum class TurnPhase {
+  kLog,       // topics write what was published
+  kDispatch,  // channels hand messages to consumers
+  kJournal,   // channels write what was finished
+  kMail,      // batches leave for other loops
+  kSocket,    // connections write
+};
+inline constexpr size_t kTurnPhases = 5;
+
+// Something to do once at the end of the present turn.
+//
+// Home: the loop it is registered with, in one phase at a time. It may be registered again while
+// it runs: then it runs again in the next turn, which does not wait. Destroying it takes it off
+// the list.
+class TurnTask {
+ public:
+  TurnTask() = default;
+  TurnTask(const TurnTask&) = delete;
+  TurnTask& operator=(const TurnTask&) = delete;
+  virtual ~TurnTask();
+
+  virtual void AtTurnEnd() noexcept = 0;
+
+ private:
+  friend class EventLoop;
+  EventLoop* registered_with_ = nullptr;
+};
+
+// What DeferDelete keeps until the end of the turn.
+struct Deferrable {
+  virtual ~Deferrable() = default;
+};
+
+// Figures since the loop started; a copy, taken on the loop.
+struct LoopStats {
+  uint64_t turns = 0;
+  uint64_t letters = 0;
+  uint64_t slow_turns = 0;  // longer than kSlowTurn
+  Duration busy{0};         // in turns, waiting not counted
+  Duration longest_turn{0};
+};
+
+// One thread's libevent loop, cut into turns: wait, callbacks and letters, then the turn's end.
+//
+// Home: itself, home(). Post and Stop may be called from any thread.
+class EventLoop {
+ public:
+  // A turn longer than this is logged with its length: other connections waited for it.
+  static constexpr Duration kSlowTurn = milliseconds(50);
+  // What one read takes at most: a turn serves every socket before one is served twice.
+  static constexpr size_t kScratchBytes = size_t{256} * 1024;
+
+  // `name` is for logs ("loop 0").
+  explicit EventLoop(std::string name);
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+  ~EventLoop();
+
+  // Binds the home to the calling thread and runs turns until Stop.
+  void Run();
+
+  // One turn: waits for an event if `wait`. For tests and for what Run is made of.
+  void RunOnce(bool wait);
+
+  // Any thread. Run returns at the end of the turn in which this arrives.
+  void Stop();
+
+  // Any thread. The letter is opened on this loop, in a later turn.
+  void Post(std::unique_ptr<Letter> letter) { mailbox_.Post(std::move(letter)); }
+
+  const Home& home() const { return home_; }
+  const std::string& name() const { return name_; }
+
+  // The clock as it was when first asked for in this turn.
+  SteadyTime Now();
+  WallTime WallClock();
+
+  // Runs `task` once in that phase of this turn's end; asking twice is asking once.
+  void AtTurnEnd(TurnPhase phase, TurnTask* task);
+
+  // Destroys `object` after the turn's last phase: for what must not vanish under its own feet.
+  void DeferDelete(std::unique_ptr<Deferrable> object);
+
+  // For reading a socket into before it is known how much of it must be kept. Valid until the
+  // callback returns; one user at a time.
+  std::span<char> scratch();
+
+  LoopStats stats() const;
+
+  // For Timer, Connection, Listener and the HTTP server, all of common/.
+  event_base* base() { return base_; }
+
+ private:
+  friend class TurnTask;
+  struct StopLetter;
+
+  void Forget(TurnTask* task);
+  bool HasTasks() const NSQ_REQUIRES(home_);
+  static void OnMail(int fd, short what, void* self) noexcept;
+  void OpenLetters();
+  void EndTurn() NSQ_REQUIRES(home_);
+
+  const std::string name_;
+  Home home_;
+  event_base* const base_;
+  Mailbox mailbox_;
+  event* const mail_event_;
+  bool stopping_ NSQ_GUARDED_BY(home_) = false;
+  bool now_valid_ NSQ_GUARDED_BY(home_) = false;
+  bool wall_valid_ NSQ_GUARDED_BY(home_) = false;
+  SteadyTime now_ NSQ_GUARDED_BY(home_);
+  WallTime wall_ NSQ_GUARDED_BY(home_);
+  std::array<std::vector<TurnTask*>, kTurnPhases> tasks_ NSQ_GUARDED_BY(home_);
+  std::vector<TurnTask*> running_ NSQ_GUARDED_BY(home_);  // the phase that runs now
+  std::vector<std::unique_ptr<Deferrable>> dying_ NSQ_GUARDED_BY(home_);
+  std::vector<char> scratch_ NSQ_GUARDED_BY(home_);
+  LoopStats stats_ NSQ_GUARDED_BY(home_);
+};
+
+}  // namespace nsq
