@@ -1,0 +1,130 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/event/home.h"
+#include "common/status.h"
+#include "common/time.h"
+#include "nsqd/storage/files.h"
+#include "nsqd/storage/sequence.h"
+
+namespace nsq::nsqd {
+
+// A message that was delivered or deferred and is not finished.
+struct Unfinished {
+  Sequence sequence;
+  uint16_t attempts = 0;  // deliveries so far
+  WallTime due;           // not before this; the epoch: at once
+
+  friend bool operator==(const Unfinished&, const Unfinished&) = default;
+};
+
+// Names a channel within its topic's journal; never used twice in one journal.
+using ChannelNumber = uint32_t;
+
+// A channel as the journal has it. Everything below `cursor` is finished but for `unfinished`;
+// everything from `cursor` on has never been delivered, but for what `unfinished` names there
+// (deferred publishes, which wait beside the log).
+struct ChannelState {
+  ChannelNumber number = 0;
+  std::string name;
+  bool paused = false;
+  Sequence cursor;
+  std::vector<Unfinished> unfinished;  // by sequence
+
+  friend bool operator==(const ChannelState&, const ChannelState&) = default;
+};
+
+// A topic as the journal has it; also what a compaction writes.
+struct TopicState {
+  Sequence first;  // where its log began
+  bool paused = false;
+  bool flowing = false;  // messages go to the channels as they come
+  Sequence fanout;       // if not flowing: what lies from here on has not been given to channels
+  Sequence next;         // if not null: the log's next sequence at a clean stop
+  bool clean = false;    // it was stopped cleanly and nothing was written since
+  std::vector<SequenceRange> gaps;
+  std::vector<Unfinished> held;        // deferred publishes from `fanout` on, if not flowing
+  std::vector<ChannelState> channels;  // by number
+
+  friend bool operator==(const TopicState&, const TopicState&) = default;
+};
+
+// What happened to a topic and its channels, so that after a crash everything unfinished comes back
+// (with its attempts and its due time) and almost nothing finished does. Messages are in the log;
+// here are only numbers. FORMAT.md has the layout.
+//
+// Home: the topic's loop.
+// Owns: the file. Entries collect in a batch, Write appends it in one system call a turn.
+// When the file has grown to several times what a fresh one would take, the topic gives its state
+// and the file is written anew (WantsCompaction, Compact).
+class Journal {
+ public:
+  // Opens or makes `path` and reads it into `*state`. A torn or damaged end is cut off, a damaged
+  // entry before it is skipped and counted; `first` is used for a new one. Reads files: for
+  // start-up and topic creation.
+  static Result<std::unique_ptr<Journal>> Open(Files& files, const std::string& path,
+                                               const Home& home, Sequence first, TopicState* state);
+  ~Journal();
+
+  // --- entries: into this turn's batch; no system call, no failure
+
+  void ChannelCreated(ChannelNumber number, std::string_view name, Sequence cursor);
+  void ChannelDeleted(ChannelNumber number);
+  void ChannelPaused(ChannelNumber number, bool paused);
+  void TopicPaused(bool paused);
+  // Messages go to channels as they come, or stop at `fanout`.
+  void Flowing();
+  void Stopped(Sequence fanout);
+  // A publish that is deferred; it is its log record's sequence. To be written before the record.
+  void Deferred(Sequence sequence, WallTime due);
+  void Gap(SequenceRange gap);
+
+  // Everything below `cursor` has been delivered once, or passed over.
+  void Delivered(ChannelNumber number, Sequence cursor);
+  // An unfinished message goes out again, now with `attempts`.
+  void Redelivered(ChannelNumber number, Sequence sequence, uint16_t attempts);
+  void Requeued(ChannelNumber number, Sequence sequence, uint16_t attempts, WallTime due);
+  // Sorts `sequences`, which may come in any order; neighbours become one range.
+  void Finished(ChannelNumber number, std::span<Sequence> sequences);
+  // Everything below `end` is finished, whatever its state.
+  void Emptied(ChannelNumber number, Sequence end);
+  // A clean stop; the log's next sequence will be `next`.
+  void CleanStop(Sequence next);
+
+  // --- writing
+
+  bool has_batch() const;
+
+  // Appends the batch. On an error it is kept for the next Write (bounded: when it outgrows
+  // kMaxBatchBytes it is dropped and the next Write that can be made is a compaction).
+  Status Write();
+
+  // Entries of this turn that must not be written: their publishes were refused.
+  void DropBatch();
+
+  Status Sync();  // any thread, as AppendFile::Sync
+
+  bool WantsCompaction() const;
+  // Writes a new file that says `state`, in place of the old one. On an error the old one stays.
+  Status Compact(const TopicState& state);
+
+  uint64_t size_bytes() const;
+  uint64_t damaged_entries() const;
+
+  Status RemoveFile();
+
+ private:
+  // (to be filled by the implementation)
+};
+
+// Applies entries to a state; what Open does with a file. Pure, for tests and tools.
+class JournalReplay;
+
+}  // namespace nsq::nsqd

@@ -1,0 +1,168 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/event/home.h"
+#include "common/status.h"
+#include "nsqd/storage/files.h"
+#include "nsqd/storage/record.h"
+#include "nsqd/storage/sequence.h"
+
+namespace nsq {
+class EventLoop;
+class HelperPool;
+}  // namespace nsq
+
+namespace nsq::nsqd {
+
+class Chunk;
+class SegmentFile;
+
+// When a publisher hears OK.
+enum class Durability {
+  kMemory,  // at once; written when memory is full and at a clean stop, as the Go nsqd
+  kOs,      // when the kernel has it: survives kill -9
+  kFsync,   // when the disk has it: survives a power cut
+};
+
+// What all logs of one loop may hold in memory together. Home: the loop.
+struct MemoryBudget {
+  size_t limit_bytes = 0;
+  size_t used_bytes = 0;
+
+  bool over() const { return used_bytes > limit_bytes; }
+};
+
+struct LogOptions {
+  std::string dir;  // empty: memory only (#ephemeral)
+  Durability durability = Durability::kOs;
+  uint64_t segment_bytes = 100 << 20;  // --max-bytes-per-file: a segment is sealed past this
+  uint64_t max_record_bytes = 0;       // larger sizes in a file are damage
+  uint64_t memory_messages = 10000;    // --mem-queue-size: kept in memory beyond what is needed
+  uint64_t sync_every = 2500;          // --sync-every, messages; kOs only
+  Duration sync_timeout = seconds(2);  // --sync-timeout
+};
+
+// What a log found wrong, since it was opened.
+struct LogDamage {
+  uint64_t records = 0;  // skipped because of a bad checksum or size
+  uint64_t bytes = 0;
+};
+
+// Where a reader is: keeps the piece of the log it reads in memory while it does. A value.
+class LogReader {
+ public:
+  LogReader() = default;
+  void Reset() { chunk_.reset(); }
+
+ private:
+  friend class SegmentedLog;
+  std::shared_ptr<const Chunk> chunk_;
+};
+
+// A topic's messages: an append-only series of segment files and, in memory, its newest part and
+// whatever is being read. A message is written once, whatever the number of channels.
+//
+//    released <= ... <= synced <= written <= appended = the next sequence
+//
+// Home: the topic's loop.
+// Owns: the segment files in its directory and the chunks of memory that hold their contents.
+// Cost: Append is one copy and one checksum; Write one system call; Read of what is in memory two
+// loads and a compare.
+class SegmentedLog {
+ public:
+  // Told on the home, never from inside a call.
+  class Listener {
+   public:
+    virtual ~Listener() = default;
+    // A read that was kPending may succeed now.
+    virtual void OnLogReadable() = 0;
+    // synced() moved, or the sync failed: then what lies between synced() and `upto` is not known
+    // to be on the disk, its publishers must hear so, and the log goes on in a new segment.
+    virtual void OnLogSynced(const Status& status, Sequence upto) = 0;
+  };
+
+  // `loop`, `pool`, `files`, `budget` and `listener` outlive the log. A log that is not there yet
+  // begins at `first`; its directory must be there, its files are made when first written. One
+  // that is there is recovered: the newest segment is checked and a torn end cut off; `first` is
+  // used only if no segment is left. Reads files: for start-up and topic creation.
+  static Result<std::unique_ptr<SegmentedLog>> Open(EventLoop& loop, HelperPool& pool, Files& files,
+                                                    MemoryBudget* budget, const LogOptions& options,
+                                                    Sequence first, Listener* listener);
+  ~SegmentedLog();
+
+  // --- writing
+
+  // Copies a message into this turn's batch and gives it the next sequence.
+  Sequence Append(WallTime timestamp, WallTime deliver_at, std::string_view body);
+
+  // Writes the batch, in one write if the kernel takes it whole. With kMemory, and for memory only,
+  // this may be nothing.
+  //   kOk         written() == appended()
+  //   kExhausted  disk or quota full    } the batch is dropped, appended() is back at written():
+  //   kIo         any other error       } its publishers get an error. Go on appending.
+  // A partial write that cannot be undone seals the segment; the log goes on in a new one.
+  Status Write();
+
+  // Asks for everything written to be synced, in the background; OnLogSynced follows. Calls while
+  // one is under way are one more afterwards (group commit). Does nothing if synced() == written().
+  void StartSync();
+
+  // Writes what is unwritten (kMemory) and syncs, waiting for the disk: for a clean stop.
+  Status Close();
+
+  Sequence appended() const;  // the next sequence
+  Sequence written() const;
+  Sequence synced() const;
+
+  // Begins again at `next` > appended(); what lies between is a gap. Nothing may be unwritten.
+  void JumpTo(Sequence next);
+
+  // --- reading
+
+  enum class Outcome {
+    kReady,    // *record is valid until the next Read with the same reader
+    kPending,  // being read from the disk: OnLogReadable will say when to try again
+    kGone,     // damaged, released or in a gap: there is no such message any more
+  };
+  Outcome Read(Sequence sequence, LogReader* reader, Record* record);
+
+  // Messages in [from, to): the difference less the gaps.
+  uint64_t CountBetween(Sequence from, Sequence to) const;
+
+  // [begin, end) holds no messages (a topic was emptied, a jump, damage). Kept in memory while the
+  // log reaches that far back; the journal makes it last.
+  void AddGap(SequenceRange gap);
+  const std::vector<SequenceRange>& gaps() const;
+
+  // Nobody needs anything below `sequence` any more: its memory is freed at once, its segments are
+  // removed when they are whole below. The sequence only grows.
+  void Release(Sequence sequence);
+
+  // The first sequence that may still be there.
+  Sequence begin() const;
+
+  // --- figures, for statistics and tests
+
+  LogDamage damage() const;
+  size_t memory_bytes() const;
+  uint64_t disk_bytes() const;
+  size_t segments() const;
+
+  // Messages in [from, written()) that are not in memory: "backend depth".
+  uint64_t CountOnDisk(Sequence from) const;
+
+  // Removes all files of the log; only destruction may follow.
+  Status RemoveFiles();
+
+ private:
+  // (to be filled by the implementation)
+};
+
+}  // namespace nsq::nsqd
