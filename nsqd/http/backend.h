@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/status.h"
+#include "common/time.h"
+#include "nsqd/options.h"
+#include "nsqd/queue/stats.h"
+
+namespace nsq::nsqd {
+
+// What /stats shows of one daemon, merged over its loops.
+struct DaemonStats {
+  std::vector<TopicStats> topics;      // by name
+  std::vector<ClientStats> producers;  // connections that have published; empty if not asked for
+};
+
+// Figures of the allocator for the "memory" part of /stats.
+struct MemoryStats {
+  uint64_t heap_objects = 0;
+  uint64_t heap_idle_bytes = 0;
+  uint64_t heap_in_use_bytes = 0;
+  uint64_t heap_released_bytes = 0;
+};
+
+enum class TopicAction {
+  kCreateTopic,
+  kDeleteTopic,
+  kEmptyTopic,
+  kPauseTopic,
+  kUnpauseTopic,
+  kCreateChannel,
+  kDeleteChannel,
+  kEmptyChannel,
+  kPauseChannel,
+  kUnpauseChannel,
+};
+
+// What the HTTP API needs of the daemon. All callbacks come on the loop that asked, never from
+// inside the call, and exactly once.
+//
+// Home: the loop of the HTTP server; one for each loop.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  virtual const Options& options() const = 0;
+
+  // As Broker::Publish. The status is Publisher::OnPublished's.
+  virtual void Publish(std::string_view topic, std::span<const std::string_view> bodies,
+                       Duration defer, std::function<void(const Status&)> done) = 0;
+  virtual void EnsureTopic(std::string_view topic) = 0;
+
+  enum class Missing { kNothing, kTopic, kChannel };
+  struct ActionResult {
+    Status status;
+    Missing missing = Missing::kNothing;  // if status is kNotFound
+  };
+  // Names are valid where the action makes something. `channel` is empty for a topic's actions.
+  virtual void Act(TopicAction action, std::string topic, std::string channel,
+                   std::function<void(const ActionResult&)> done) = 0;
+
+  virtual void GatherStats(const StatsFilter& filter, std::function<void(DaemonStats)> done) = 0;
+
+  // "OK", or "NOK - <reason>" while the last write to the disk failed.
+  virtual std::string Health() = 0;
+  virtual WallTime start_time() const = 0;
+  virtual MemoryStats Memory() = 0;
+
+  // What is bound: -1 for a Unix socket, 0 when off.
+  virtual int tcp_port() const = 0;
+  virtual int http_port() const = 0;
+
+  // --- options that can be changed while running
+
+  virtual std::vector<std::string> lookupd_addresses() = 0;
+  virtual void SetLookupdAddresses(std::vector<std::string> addresses) = 0;
+  // Any option by its config key, as GET /config/<key> answers it: the body, and whether it is
+  // JSON. kNotFound for other names.
+  struct ConfigValue {
+    std::string body;
+    bool json = false;
+  };
+  virtual Result<ConfigValue> GetConfig(std::string_view key) = 0;
+};
+
+}  // namespace nsq::nsqd

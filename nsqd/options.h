@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/log.h"
+#include "common/time.h"
+#include "nsqd/storage/segmented_log.h"
+
+namespace nsq::nsqd {
+
+// Everything nsqd can be told at start, by its flag's name with `_` for `-`; filled from flags and
+// config file once, then immutable. Ranges are checked there (daemon/flags.cc), not where used.
+struct Options {
+  // general
+  LogLevel log_level = LogLevel::kInfo;
+  std::string log_prefix = "[nsqd] ";
+  uint16_t node_id = 0;  // 0..1023
+  int loops = 1;
+
+  // network
+  std::string tcp_address = "0.0.0.0:4150";
+  std::string http_address = "0.0.0.0:4151";
+  std::string broadcast_address;
+  int broadcast_tcp_port = 0;   // 0: the one bound
+  int broadcast_http_port = 0;  // 0: the one bound
+  std::vector<std::string> lookupd_tcp_addresses;
+  Duration http_client_connect_timeout = seconds(2);
+  Duration http_client_request_timeout = seconds(5);
+  std::string topology_region;
+  std::string topology_zone;
+
+  // storage
+  std::string data_path;
+  Durability durability = Durability::kOs;
+  int64_t mem_queue_size = 10000;
+  int64_t memory_budget_bytes = int64_t{256} << 20;
+  int64_t max_bytes_per_file = 104857600;
+  int64_t sync_every = 2500;
+  Duration sync_timeout = seconds(2);
+
+  // messages
+  Duration msg_timeout = seconds(60);
+  Duration max_msg_timeout = std::chrono::minutes(15);
+  int64_t max_msg_size = 1048576;
+  int64_t max_body_size = 5242880;
+  Duration max_req_timeout = std::chrono::hours(1);
+
+  // clients
+  Duration max_heartbeat_interval = seconds(60);
+  int64_t max_rdy_count = 2500;
+  int64_t max_output_buffer_size = 65536;
+  Duration max_output_buffer_timeout = seconds(30);
+  Duration min_output_buffer_timeout = milliseconds(25);
+  Duration output_buffer_timeout = milliseconds(250);
+  int max_channel_consumers = 0;  // 0: no limit
+  int max_deflate_level = 6;
+};
+
+// Messages an MPUB may hold: the smallest takes five bytes of its body (spec, nsqd-tcp 2.4).
+inline int64_t MaxMpubMessages(const Options& options) { return (options.max_body_size - 4) / 5; }
+
+}  // namespace nsq::nsqd

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+
+#include "common/status.h"
+
+namespace nsq::nsqd {
+
+// Who waits for a publish to be kept: a session, an HTTP request, a batch from another loop.
+//
+// Home: the topic's loop. It outlives every publish it has not been answered for.
+class Publisher {
+ public:
+  virtual ~Publisher() = default;
+
+  // The publish given with `ticket` is as safe as --durability promises, or was refused. Called
+  // once for each, at a turn's end. Answers for one topic come in the order of publishing.
+  //   kExhausted, kIo  the log could not be written; nothing of this publish is kept
+  //   kUnavailable     the topic is being deleted, or the daemon is leaving ("exiting")
+  virtual void OnPublished(uint64_t ticket, const Status& status) = 0;
+};
+
+}  // namespace nsq::nsqd

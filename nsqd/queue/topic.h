@@ -1,0 +1,188 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/event/event_loop.h"
+#include "common/event/timer.h"
+#include "common/status.h"
+#include "nsqd/options.h"
+#include "nsqd/queue/channel.h"
+#include "nsqd/queue/publisher.h"
+#include "nsqd/queue/stats.h"
+#include "nsqd/storage/topic_store.h"
+
+namespace nsq::nsqd {
+
+class Topic;
+
+// Told what others must know of a topic. Home: the topic's loop; never called from inside a call
+// that the observer made, except for creations.
+class TopicObserver {
+ public:
+  virtual ~TopicObserver() = default;
+  virtual void OnChannelCreated(const Topic& topic, const std::string& channel) = 0;
+  virtual void OnChannelDeleted(const Topic& topic, const std::string& channel) = 0;
+  // An ephemeral topic lost its last channel: delete it.
+  virtual void OnTopicForsaken(Topic& topic) = 0;
+  // The last write to a log or journal failed, or, with an ok status, succeeded again.
+  virtual void OnDiskStatus(const Status& status) = 0;
+};
+
+// A stream of messages and the channels that see it.
+//
+// What is published collects in the log's batch; at the turn's end it is written, then given to
+// the channels and only then acknowledged. While there is no channel, the topic is paused, or it
+// has not been started, messages stay before the fan-out mark and no channel sees them.
+//
+// Home: its loop.
+// Owns: its log, its journal, its channels. Drives the channels: dispatch, timers, journal.
+class Topic : private SegmentedLog::Listener {
+ public:
+  // Everything a topic's life needs that outlives it.
+  struct World {
+    EventLoop& loop;
+    HelperPool& pool;
+    Files& files;
+    MemoryBudget& budget;
+    const Options& options;
+    TopicObserver& observer;
+  };
+
+  // Opens the topic, or makes it. An ephemeral one stays in memory. A new topic does not flow
+  // until Start: its channels may have to be asked for first.
+  static Result<std::unique_ptr<Topic>> Open(const World& world, std::string name);
+  ~Topic() override;
+
+  const std::string& name() const { return name_; }
+  bool ephemeral() const { return ephemeral_; }
+
+  // Lets messages flow to the channels.
+  void Start();
+
+  // --- publishing
+
+  // Adds messages, in order, all or none. `defer` > 0: not to be delivered before that has passed.
+  // `publisher` is answered with `ticket` at a turn's end.
+  void Publish(std::span<const std::string_view> bodies, Duration defer, Publisher* publisher,
+               uint64_t ticket);
+
+  // --- channels
+
+  Channel* FindChannel(std::string_view name);
+  // kUnavailable: the topic is going away.
+  Result<Channel*> GetOrCreateChannel(std::string_view name);
+  // Its consumers' connections are closed. kNotFound if it is not there.
+  Status DeleteChannel(std::string_view name);
+  // Ends a subscription; an ephemeral channel goes with its last one.
+  void Unsubscribe(Channel* channel, Subscription* subscription);
+
+  // A consumer's state changed (RDY, FIN, REQ, TOUCH, CLS, writable): deliver at the turn's end.
+  void Wake() { loop_.AtTurnEnd(TurnPhase::kDispatch, &dispatch_task_); }
+
+  // --- steering
+
+  void Pause();
+  void Unpause();
+  bool paused() const { return paused_; }
+  // Drops what no channel has been given yet.
+  void Empty();
+  Status EmptyChannel(std::string_view name);
+  Status PauseChannel(std::string_view name, bool paused);
+
+  // Closes all channels and removes all files; what is published from now on is refused. Only
+  // destruction may follow, after publishers have been answered (idle()).
+  void Delete();
+  // Stops taking messages, ends all subscriptions, writes and syncs everything, marks the stop as
+  // clean. Waits for the disk.
+  void Close();
+  // Nobody waits for an answer of ours.
+  bool idle() const { return waiters_.empty() && syncing_.empty(); }
+
+  std::vector<std::string> ChannelNames() const;
+  uint64_t depth() const;
+  TopicStats Stats(const StatsFilter& filter) const;
+
+ private:
+  template <void (Topic::*kMethod)()>
+  struct Task : TurnTask {
+    explicit Task(Topic* t) : topic(t) {}
+    void AtTurnEnd() noexcept override { (topic->*kMethod)(); }
+    Topic* const topic;
+  };
+  struct Waiter {
+    Publisher* publisher;
+    uint64_t ticket;
+    Sequence end;  // of its messages
+  };
+  struct Held {
+    Sequence sequence;
+    WallTime due;
+  };
+  struct DropOldName;
+
+  Topic(const World& world, std::string name);
+  void Adopt(OpenedTopic opened);
+
+  void OnLogReadable() override;
+  void OnLogSynced(const Status& status, Sequence upto) override;
+
+  void Flush();
+  void Dispatch();
+  void WriteJournal();
+  void OnTimer();
+
+  bool ShouldFlow() const;
+  void UpdateFlow();
+  void FanOut(Sequence end, std::vector<Held> deferred);
+  void AnswerWritten(const Status& status);
+  void ArmTimer();
+  void ReleaseLog();
+  void RemoveChannel(std::map<std::string, std::unique_ptr<Channel>, std::less<>>::iterator it);
+  TopicState Snapshot() const;
+  ChannelOptions MakeChannelOptions(bool memory_only) const;
+  void NoteDisk(const Status& status);
+
+  const std::string name_;
+  const bool ephemeral_;
+  const World world_;
+  EventLoop& loop_;
+  const Home& home_;
+
+  std::string dir_ NSQ_GUARDED_BY(home_);  // empty: memory only
+  std::unique_ptr<SegmentedLog> log_ NSQ_GUARDED_BY(home_);
+  std::unique_ptr<Journal> journal_ NSQ_GUARDED_BY(home_);
+  std::map<std::string, std::unique_ptr<Channel>, std::less<>> channels_ NSQ_GUARDED_BY(home_);
+  ChannelNumber next_channel_ NSQ_GUARDED_BY(home_) = 1;
+
+  Sequence first_ NSQ_GUARDED_BY(home_);
+  Sequence fanout_ NSQ_GUARDED_BY(home_);  // below it messages belong to the channels
+  bool paused_ NSQ_GUARDED_BY(home_) = false;
+  bool started_ NSQ_GUARDED_BY(home_) = false;
+  bool flowing_ NSQ_GUARDED_BY(home_) = false;
+  bool leaving_ NSQ_GUARDED_BY(home_) = false;    // being deleted or closed
+  std::vector<Held> held_ NSQ_GUARDED_BY(home_);  // deferred publishes from fanout_ on
+
+  // This turn's publishes.
+  std::vector<Waiter> waiters_ NSQ_GUARDED_BY(home_);
+  std::vector<Held> batch_deferred_ NSQ_GUARDED_BY(home_);
+  std::deque<Waiter> syncing_ NSQ_GUARDED_BY(home_);  // written, waiting for the disk
+
+  Task<&Topic::Flush> flush_task_{this};
+  Task<&Topic::Dispatch> dispatch_task_{this};
+  Task<&Topic::WriteJournal> journal_task_{this};
+  Timer timer_;
+
+  uint64_t message_count_ NSQ_GUARDED_BY(home_) = 0;
+  uint64_t message_bytes_ NSQ_GUARDED_BY(home_) = 0;
+  bool disk_failing_ NSQ_GUARDED_BY(home_) = false;
+  Sequence released_ NSQ_GUARDED_BY(home_);
+};
+
+}  // namespace nsq::nsqd
