@@ -115,11 +115,13 @@ std::string JoinHostPort(std::string_view host, int port) {
 Result<UniqueFd> Listen(const Address& address) {
   if (address.is_unix()) return ListenUnix(address.unix_path);
   const std::string what = "listen tcp " + JoinHostPort(address.host, address.port) + ": ";
-  auto resolved = Resolve(address, true);
+  // All interfaces means both families, as in Go, whose flags have the default 0.0.0.0: prefer the
+  // socket that serves both.
+  const bool everywhere = address.host.empty() || address.host == "0.0.0.0" || address.host == "::";
+  auto resolved = Resolve(everywhere ? Address{"", address.port, ""} : address, true);
   if (!resolved.ok()) return Status(resolved.status().code(), what + resolved.status().detail());
-  // All interfaces means both families: prefer the socket that serves both.
   const addrinfo* chosen = resolved->get();
-  if (address.host.empty()) {
+  if (everywhere) {
     for (const addrinfo* a = chosen; a != nullptr; a = a->ai_next) {
       if (a->ai_family == AF_INET6) chosen = a;
     }
@@ -130,7 +132,7 @@ Result<UniqueFd> Listen(const Address& address) {
     const int yes = 1;
     const int no = 0;
     ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    if (a->ai_family == AF_INET6 && address.host.empty()) {
+    if (a->ai_family == AF_INET6 && everywhere) {
       ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no);
     }
     if (::bind(fd.get(), a->ai_addr, a->ai_addrlen) != 0) {
