@@ -123,20 +123,31 @@ class Channel {
   // For a compaction.
   ChannelState Snapshot() const;
 
-  // Nothing below is needed any more.
+  // Nothing below is needed any more. O(what is unfinished): ask after as many were finished.
   Sequence LowWater() const;
+  uint64_t unfinished() const;  // in flight, waiting again or deferred
+  uint64_t finished_count() const {
+    home_.Assert();
+    return finished_count_;
+  }
 
   // --- steering
 
   void Pause();
   void Unpause();
-  bool paused() const { return paused_; }
+  bool paused() const {
+    home_.Assert();
+    return paused_;
+  }
   // Drops everything: waiting, in flight and deferred.
   void Empty();
   // Ends all subscriptions: OnChannelClosed for each consumer.
   void Close();
 
-  size_t consumers() const { return subscriptions_.size(); }
+  size_t consumers() const {
+    home_.Assert();
+    return subscriptions_.size();
+  }
   uint64_t depth() const;
   ChannelStats Stats(bool include_clients) const;
 
@@ -149,11 +160,13 @@ class Channel {
   struct Taken {
     Record record;
     uint16_t attempts;  // this delivery included
-    bool again;         // not for the first time
+    bool again;         // known to the journal by its own entry, not by the cursor
   };
 
   SegmentedLog::Outcome TakeNext(Taken* taken) NSQ_REQUIRES(home_);
-  bool SkipUndeliverable() NSQ_REQUIRES(home_);
+  SegmentedLog::Outcome TakeWaiting(Taken* taken) NSQ_REQUIRES(home_);
+  bool JumpOverHole() NSQ_REQUIRES(home_);
+  Subscription* PickReady() NSQ_REQUIRES(home_);
   void Hand(Subscription* subscription, const Taken& taken, SteadyTime now) NSQ_REQUIRES(home_);
   void Wait(Sequence sequence, uint16_t attempts) NSQ_REQUIRES(home_);
   void UpdateReady(Subscription* subscription) NSQ_REQUIRES(home_);
@@ -173,9 +186,10 @@ class Channel {
   Sequence end_ NSQ_GUARDED_BY(home_);
   // Messages in [cursor_, end_) that the cursor will pass over: deferred or dropped.
   uint64_t passed_over_ NSQ_GUARDED_BY(home_) = 0;
-  std::deque<SequenceRange> dropped_ NSQ_GUARDED_BY(home_);  // ahead of the cursor
-  LogReader reader_ NSQ_GUARDED_BY(home_);                   // at the cursor
-  LogReader again_reader_ NSQ_GUARDED_BY(home_);             // of what is delivered again
+  std::deque<SequenceRange> dropped_ NSQ_GUARDED_BY(home_);   // ahead of the cursor
+  std::vector<Sequence> new_deferred_ NSQ_GUARDED_BY(home_);  // since the last Extend
+  LogReader reader_ NSQ_GUARDED_BY(home_);                    // at the cursor
+  LogReader again_reader_ NSQ_GUARDED_BY(home_);              // of what is delivered again
 
   InFlight in_flight_ NSQ_GUARDED_BY(home_);
   std::deque<Waiting> waiting_ NSQ_GUARDED_BY(home_);
@@ -192,6 +206,7 @@ class Channel {
   std::vector<Sequence> finished_ NSQ_GUARDED_BY(home_);
 
   uint64_t message_count_ NSQ_GUARDED_BY(home_) = 0;
+  uint64_t finished_count_ NSQ_GUARDED_BY(home_) = 0;
   uint64_t delivered_count_ NSQ_GUARDED_BY(home_) = 0;
   uint64_t requeue_count_ NSQ_GUARDED_BY(home_) = 0;
   uint64_t timeout_count_ NSQ_GUARDED_BY(home_) = 0;

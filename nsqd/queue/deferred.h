@@ -23,7 +23,7 @@ class DeferredQueue {
   std::optional<Unfinished> TakeDue(WallTime now);
   std::optional<WallTime> NextDue() const;
 
-  // No sequence here is lower; nothing if empty. Exact again after at most one pass over all.
+  // The lowest sequence here; nothing if empty. One pass over all if the lowest has left since.
   std::optional<Sequence> Lowest() const;
 
   size_t size() const { return heap_.size(); }

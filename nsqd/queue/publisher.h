@@ -14,7 +14,8 @@ class Publisher {
   virtual ~Publisher() = default;
 
   // The publish given with `ticket` is as safe as --durability promises, or was refused. Called
-  // once for each, at a turn's end. Answers for one topic come in the order of publishing.
+  // once for each, never from inside Topic::Publish. Answers for one topic come in the order of
+  // publishing.
   //   kExhausted, kIo  the log could not be written; nothing of this publish is kept
   //   kUnavailable     the topic is being deleted, or the daemon is leaving ("exiting")
   virtual void OnPublished(uint64_t ticket, const Status& status) = 0;

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <span>
@@ -90,20 +91,21 @@ class Topic : private SegmentedLog::Listener {
 
   void Pause();
   void Unpause();
-  bool paused() const { return paused_; }
+  bool paused() const {
+    home_.Assert();
+    return paused_;
+  }
   // Drops what no channel has been given yet.
   void Empty();
   Status EmptyChannel(std::string_view name);
   Status PauseChannel(std::string_view name, bool paused);
 
   // Closes all channels and removes all files; what is published from now on is refused. Only
-  // destruction may follow, after publishers have been answered (idle()).
+  // destruction may follow, which refuses those who still wait for an answer.
   void Delete();
   // Stops taking messages, ends all subscriptions, writes and syncs everything, marks the stop as
   // clean. Waits for the disk.
   void Close();
-  // Nobody waits for an answer of ours.
-  bool idle() const { return waiters_.empty() && syncing_.empty(); }
 
   std::vector<std::string> ChannelNames() const;
   uint64_t depth() const;
@@ -125,29 +127,29 @@ class Topic : private SegmentedLog::Listener {
     Sequence sequence;
     WallTime due;
   };
-  struct DropOldName;
-
   Topic(const World& world, std::string name);
   void Adopt(OpenedTopic opened);
 
   void OnLogReadable() override;
   void OnLogSynced(const Status& status, Sequence upto) override;
 
+  using Channels = std::map<std::string, std::unique_ptr<Channel>, std::less<>>;
+
   void Flush();
   void Dispatch();
   void WriteJournal();
   void OnTimer();
 
-  bool ShouldFlow() const;
-  void UpdateFlow();
-  void FanOut(Sequence end, std::vector<Held> deferred);
-  void AnswerWritten(const Status& status);
-  void ArmTimer();
-  void ReleaseLog();
-  void RemoveChannel(std::map<std::string, std::unique_ptr<Channel>, std::less<>>::iterator it);
-  TopicState Snapshot() const;
+  void UpdateFlow() NSQ_REQUIRES(home_);
+  void FanOut(std::span<const Held> deferred) NSQ_REQUIRES(home_);
+  void Answer(const Status& status) NSQ_REQUIRES(home_);
+  void ArmTimer() NSQ_REQUIRES(home_);
+  void ReleaseLog() NSQ_REQUIRES(home_);
+  void RemoveChannel(Channels::iterator it) NSQ_REQUIRES(home_);
+  TopicState Snapshot() const NSQ_REQUIRES(home_);
   ChannelOptions MakeChannelOptions(bool memory_only) const;
-  void NoteDisk(const Status& status);
+  void JournalSoon() { loop_.AtTurnEnd(TurnPhase::kJournal, &journal_task_); }
+  void NoteDisk(const Status& status) NSQ_REQUIRES(home_);
 
   const std::string name_;
   const bool ephemeral_;
@@ -158,7 +160,7 @@ class Topic : private SegmentedLog::Listener {
   std::string dir_ NSQ_GUARDED_BY(home_);  // empty: memory only
   std::unique_ptr<SegmentedLog> log_ NSQ_GUARDED_BY(home_);
   std::unique_ptr<Journal> journal_ NSQ_GUARDED_BY(home_);
-  std::map<std::string, std::unique_ptr<Channel>, std::less<>> channels_ NSQ_GUARDED_BY(home_);
+  Channels channels_ NSQ_GUARDED_BY(home_);
   ChannelNumber next_channel_ NSQ_GUARDED_BY(home_) = 1;
 
   Sequence first_ NSQ_GUARDED_BY(home_);
@@ -182,7 +184,9 @@ class Topic : private SegmentedLog::Listener {
   uint64_t message_count_ NSQ_GUARDED_BY(home_) = 0;
   uint64_t message_bytes_ NSQ_GUARDED_BY(home_) = 0;
   bool disk_failing_ NSQ_GUARDED_BY(home_) = false;
-  Sequence released_ NSQ_GUARDED_BY(home_);
+  uint64_t batch_messages_ NSQ_GUARDED_BY(home_) = 0;
+  uint64_t batch_bytes_ NSQ_GUARDED_BY(home_) = 0;
+  uint64_t finished_at_release_ NSQ_GUARDED_BY(home_) = 0;
 };
 
 }  // namespace nsq::nsqd

@@ -1,0 +1,188 @@
+#include "nsqd/queue/in_flight.h"
+
+#include <algorithm>
+
+#include "common/check.h"
+
+namespace nsq::nsqd {
+namespace {
+
+constexpr size_t kFirstTableSize = 16;
+constexpr uint32_t kCutShort = 0;  // the list of deadlines that TOUCH could not move far enough
+
+// Sequences are dense: their low bits spread over the table by themselves, and neighbours, which
+// are finished together, share cache lines.
+size_t Hash(Sequence sequence) { return static_cast<size_t>(sequence.value); }
+
+}  // namespace
+
+InFlight::InFlight() : table_(kFirstTableSize, kNone), lists_(1) {}
+
+size_t InFlight::Slot(Sequence sequence) const {
+  const size_t mask = table_.size() - 1;
+  size_t slot = Hash(sequence) & mask;
+  while (table_[slot] != kNone && pool_[table_[slot]].sequence != sequence) {
+    slot = (slot + 1) & mask;
+  }
+  return slot;
+}
+
+void InFlight::Grow() {
+  std::vector<uint32_t> old(2 * table_.size(), kNone);
+  old.swap(table_);
+  for (const uint32_t index : old) {
+    if (index != kNone) table_[Slot(pool_[index].sequence)] = index;
+  }
+}
+
+uint32_t InFlight::ListFor(Duration timeout) {
+  for (uint32_t i = 1; i < lists_.size(); ++i) {
+    if (lists_[i].timeout == timeout) return i;
+  }
+  // One that is empty may change its length; so there are no more lists than lengths in use.
+  for (uint32_t i = 1; i < lists_.size(); ++i) {
+    if (lists_[i].head == kNone) {
+      lists_[i].timeout = timeout;
+      return i;
+    }
+  }
+  lists_.push_back({timeout, kNone, kNone});
+  return static_cast<uint32_t>(lists_.size() - 1);
+}
+
+void InFlight::Link(uint32_t index, uint32_t list) {
+  Entry& entry = pool_[index];
+  List& to = lists_[list];
+  entry.list = list;
+  entry.next = kNone;
+  entry.previous = to.tail;
+  if (to.tail != kNone) {
+    pool_[to.tail].next = index;
+  } else {
+    to.head = index;
+  }
+  to.tail = index;
+}
+
+void InFlight::LinkInOrder(uint32_t index, uint32_t list) {
+  Entry& entry = pool_[index];
+  List& to = lists_[list];
+  uint32_t before = to.tail;
+  while (before != kNone && pool_[before].deadline > entry.deadline)
+    before = pool_[before].previous;
+  const uint32_t after = before == kNone ? to.head : pool_[before].next;
+  entry.list = list;
+  entry.previous = before;
+  entry.next = after;
+  (before == kNone ? to.head : pool_[before].next) = index;
+  (after == kNone ? to.tail : pool_[after].previous) = index;
+}
+
+void InFlight::Unlink(uint32_t index) {
+  Entry& entry = pool_[index];
+  List& from = lists_[entry.list];
+  (entry.previous == kNone ? from.head : pool_[entry.previous].next) = entry.next;
+  (entry.next == kNone ? from.tail : pool_[entry.next].previous) = entry.previous;
+}
+
+void InFlight::Add(Sequence sequence, Subscription* owner, uint16_t attempts, SteadyTime now,
+                   Duration timeout) {
+  if (2 * (size_ + 1) > table_.size()) Grow();
+  uint32_t index = free_;
+  if (index != kNone) {
+    free_ = pool_[index].next;
+  } else {
+    index = static_cast<uint32_t>(pool_.size());
+    pool_.emplace_back();
+  }
+  Entry& entry = pool_[index];
+  entry.sequence = sequence;
+  entry.owner = owner;
+  entry.attempts = attempts;
+  entry.delivered_at = now;
+  entry.deadline = now + timeout;
+  const size_t slot = Slot(sequence);
+  NSQ_DCHECK(table_[slot] == kNone);
+  table_[slot] = index;
+  Link(index, ListFor(timeout));
+  ++size_;
+}
+
+InFlight::Entry* InFlight::Find(Sequence sequence) {
+  const uint32_t index = table_[Slot(sequence)];
+  return index == kNone ? nullptr : &pool_[index];
+}
+
+void InFlight::Remove(Entry* entry) {
+  const uint32_t index = static_cast<uint32_t>(entry - pool_.data());
+  Unlink(index);
+  // Linear probing without tombstones: what follows in the run moves up if it may.
+  const size_t mask = table_.size() - 1;
+  size_t hole = Slot(entry->sequence);
+  for (size_t slot = (hole + 1) & mask; table_[slot] != kNone; slot = (slot + 1) & mask) {
+    const size_t ideal = Hash(pool_[table_[slot]].sequence) & mask;
+    if (((slot - ideal) & mask) >= ((slot - hole) & mask)) {
+      table_[hole] = table_[slot];
+      hole = slot;
+    }
+  }
+  table_[hole] = kNone;
+  entry->owner = nullptr;
+  entry->next = free_;
+  free_ = index;
+  --size_;
+}
+
+void InFlight::Touch(Entry* entry, SteadyTime now, Duration timeout, SteadyTime latest) {
+  const uint32_t index = static_cast<uint32_t>(entry - pool_.data());
+  Unlink(index);
+  if (now + timeout <= latest) {
+    entry->deadline = now + timeout;
+    Link(index, ListFor(timeout));
+  } else {
+    entry->deadline = latest;
+    LinkInOrder(index, kCutShort);
+  }
+}
+
+InFlight::Entry* InFlight::FirstExpired(SteadyTime now) {
+  Entry* first = nullptr;
+  for (const List& list : lists_) {
+    if (list.head == kNone) continue;
+    Entry& entry = pool_[list.head];
+    if (entry.deadline <= now && (first == nullptr || entry.deadline < first->deadline)) {
+      first = &entry;
+    }
+  }
+  return first;
+}
+
+std::optional<SteadyTime> InFlight::NextDeadline() const {
+  std::optional<SteadyTime> next;
+  for (const List& list : lists_) {
+    if (list.head == kNone) continue;
+    const SteadyTime deadline = pool_[list.head].deadline;
+    if (!next || deadline < *next) next = deadline;
+  }
+  return next;
+}
+
+void InFlight::Clear() { *this = InFlight(); }
+
+void InFlight::Disown(Subscription* owner) {
+  for (const List& list : lists_) {
+    for (uint32_t i = list.head; i != kNone; i = pool_[i].next) {
+      if (pool_[i].owner == owner) pool_[i].owner = nullptr;
+    }
+  }
+}
+
+std::optional<Sequence> InFlight::Lowest() const {
+  std::optional<Sequence> lowest;
+  ForEach([&](const Entry& entry) {
+    if (!lowest || entry.sequence < *lowest) lowest = entry.sequence;
+  });
+  return lowest;
+}
+
+}  // namespace nsq::nsqd

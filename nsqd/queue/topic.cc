@@ -1,0 +1,492 @@
+#include "nsqd/queue/topic.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/log.h"
+
+namespace nsq::nsqd {
+namespace {
+
+constexpr std::string_view kEphemeralSuffix = "#ephemeral";
+
+// Messages one channel hands out in one turn; then the sockets are served.
+constexpr size_t kDispatchBudget = 2048;
+
+// Timers of one topic fire at most this often: a million deferred messages due one after another
+// must not be a million turns. Still never early.
+constexpr Duration kTimerGrain = milliseconds(1);
+
+// A record on the disk may be older than today's --max-msg-size.
+constexpr int64_t kLeastMaxRecordBytes = int64_t{64} << 20;
+
+Status Exiting() { return Status(Code::kUnavailable, "exiting"); }
+
+LogOptions MakeLogOptions(const Options& options, std::string dir) {
+  LogOptions log;
+  log.dir = std::move(dir);
+  log.durability = options.durability;
+  log.segment_bytes = static_cast<uint64_t>(options.max_bytes_per_file);
+  log.max_record_bytes =
+      static_cast<uint64_t>(std::max(2 * options.max_msg_size, kLeastMaxRecordBytes));
+  log.memory_messages = static_cast<uint64_t>(options.mem_queue_size);
+  log.sync_every = static_cast<uint64_t>(options.sync_every);
+  log.sync_timeout = options.sync_timeout;
+  return log;
+}
+
+}  // namespace
+
+Topic::Topic(const World& world, std::string name)
+    : name_(std::move(name)),
+      ephemeral_(name_.ends_with(kEphemeralSuffix)),
+      world_(world),
+      loop_(world.loop),
+      home_(world.loop.home()),
+      timer_(world.loop, [this] { OnTimer(); }) {}
+
+Result<std::unique_ptr<Topic>> Topic::Open(const World& world, std::string name) {
+  std::unique_ptr<Topic> topic(new Topic(world, std::move(name)));
+  std::string dir = topic->ephemeral_ ? "" : TopicDir(world.options.data_path, topic->name_);
+  Result<OpenedTopic> opened =
+      OpenTopic(world.loop, world.pool, world.files, &world.budget,
+                MakeLogOptions(world.options, dir), world.loop.WallClock(), topic.get());
+  if (!opened.ok()) return opened.status();
+  topic->home_.Assert();
+  topic->dir_ = std::move(dir);
+  topic->Adopt(std::move(*opened));
+  return topic;
+}
+
+void Topic::Adopt(OpenedTopic opened) {
+  home_.Assert();
+  log_ = std::move(opened.log);
+  journal_ = std::move(opened.journal);
+  const TopicState& state = opened.state;
+  first_ = state.first;
+  paused_ = state.paused;
+  flowing_ = state.flowing;
+  fanout_ = state.flowing ? log_->appended() : state.fanout;
+  for (const Unfinished& held : state.held) held_.push_back({held.sequence, held.due});
+  for (const ChannelState& channel : state.channels) {
+    channels_.emplace(channel.name, std::make_unique<Channel>(home_, MakeChannelOptions(false),
+                                                              *log_, journal_.get(), channel,
+                                                              fanout_, loop_.WallClock()));
+    next_channel_ = std::max(next_channel_, channel.number + 1);
+  }
+  ArmTimer();
+}
+
+Topic::~Topic() {
+  home_.Assert();
+  for (const Waiter& waiter : waiters_) waiter.publisher->OnPublished(waiter.ticket, Exiting());
+  for (const Waiter& waiter : syncing_) waiter.publisher->OnPublished(waiter.ticket, Exiting());
+}
+
+void Topic::Start() {
+  home_.Assert();
+  started_ = true;
+  UpdateFlow();
+}
+
+void Topic::Publish(std::span<const std::string_view> bodies, Duration defer, Publisher* publisher,
+                    uint64_t ticket) {
+  home_.Assert();
+  const WallTime now = loop_.WallClock();
+  const WallTime due = defer > Duration::zero() ? now + defer : WallTime();
+  for (const std::string_view body : bodies) {
+    batch_bytes_ += body.size();
+    // Nobody is there to read it: an ephemeral topic keeps what fits (spec, nsqd-tcp 5.5).
+    if (ephemeral_ && !flowing_ &&
+        log_->CountBetween(fanout_, log_->appended()) >=
+            static_cast<uint64_t>(std::max<int64_t>(world_.options.mem_queue_size, 1))) {
+      continue;
+    }
+    if (leaving_) continue;
+    const Sequence sequence = log_->Append(now, due, body);
+    if (due != WallTime()) batch_deferred_.push_back({sequence, due});
+  }
+  batch_messages_ += bodies.size();
+  waiters_.push_back({publisher, ticket, log_->appended()});
+  loop_.AtTurnEnd(TurnPhase::kLog, &flush_task_);
+}
+
+// Writes what this turn published, gives it to the channels and tells the publishers.
+void Topic::Flush() {
+  home_.Assert();
+  if (leaving_) {
+    Answer(Exiting());
+    return;
+  }
+  Status status = log_->Write();
+  if (status.ok()) {
+    if (!batch_deferred_.empty() && journal_ != nullptr) {
+      for (const Held& held : batch_deferred_) journal_->Deferred(held.sequence, held.due);
+      // Without its entry a deferred record is passed over after a crash: it counts as kept only
+      // with it.
+      status = journal_->Write();
+    }
+    if (flowing_) {
+      FanOut(batch_deferred_);
+    } else {
+      held_.insert(held_.end(), batch_deferred_.begin(), batch_deferred_.end());
+    }
+  }
+  batch_deferred_.clear();
+  NoteDisk(status);
+  if (status.ok()) {
+    message_count_ += batch_messages_;
+    message_bytes_ += batch_bytes_;
+  }
+  batch_messages_ = batch_bytes_ = 0;
+  if (status.ok() && world_.options.durability == Durability::kFsync && !ephemeral_) {
+    syncing_.insert(syncing_.end(), waiters_.begin(), waiters_.end());
+    waiters_.clear();
+    log_->StartSync();
+  } else {
+    Answer(status);
+  }
+}
+
+void Topic::Answer(const Status& status) {
+  // A publisher may publish again from inside its answer.
+  std::vector<Waiter> waiters;
+  waiters.swap(waiters_);
+  for (const Waiter& waiter : waiters) waiter.publisher->OnPublished(waiter.ticket, status);
+  if (waiters_.empty()) {
+    waiters.clear();
+    waiters_ = std::move(waiters);  // keeps its capacity
+  }
+}
+
+void Topic::OnLogSynced(const Status& status, Sequence upto) {
+  home_.Assert();
+  NoteDisk(status);
+  while (!syncing_.empty() && syncing_.front().end <= upto) {
+    const Waiter waiter = syncing_.front();
+    syncing_.pop_front();
+    waiter.publisher->OnPublished(waiter.ticket, status);
+  }
+}
+
+void Topic::OnLogReadable() { Wake(); }
+
+void Topic::FanOut(std::span<const Held> deferred) {
+  const Sequence end = log_->appended();
+  const uint64_t messages = log_->CountBetween(fanout_, end);
+  for (const auto& [name, channel] : channels_) {
+    for (const Held& held : deferred) channel->AddDeferred(held.sequence, held.due);
+    channel->Extend(end, messages);
+  }
+  fanout_ = end;
+  if (messages > 0) Wake();
+}
+
+// Messages flow while there is a channel, nobody has paused the topic and it has been started.
+void Topic::UpdateFlow() {
+  const bool flow = started_ && !paused_ && !channels_.empty();
+  if (flow == flowing_) return;
+  // What is fanned out must have been written.
+  if (flow && !waiters_.empty()) Flush();
+  flowing_ = flow;
+  if (flow) {
+    if (journal_ != nullptr) journal_->Flowing();
+    FanOut(held_);
+    held_.clear();
+  } else if (journal_ != nullptr) {
+    journal_->Stopped(fanout_);
+  }
+  JournalSoon();
+}
+
+void Topic::Dispatch() {
+  home_.Assert();
+  for (const auto& [name, channel] : channels_) {
+    if (!channel->HasWork()) continue;
+    if (channel->Dispatch(loop_.Now(), kDispatchBudget) == Channel::Outcome::kMore) Wake();
+  }
+  ArmTimer();
+  JournalSoon();
+}
+
+void Topic::WriteJournal() {
+  home_.Assert();
+  if (leaving_) return;
+  for (const auto& [name, channel] : channels_) channel->WriteJournal();
+  if (journal_ != nullptr) {
+    if (journal_->has_batch()) NoteDisk(journal_->Write());
+    if (journal_->WantsCompaction()) NoteDisk(journal_->Compact(Snapshot()));
+  }
+  ReleaseLog();
+}
+
+void Topic::ReleaseLog() {
+  // Looking for the lowest costs as much as there is unfinished: do it when as much has been
+  // finished since.
+  uint64_t finished = 0;
+  uint64_t unfinished = 0;
+  for (const auto& [name, channel] : channels_) {
+    finished += channel->finished_count();
+    unfinished += channel->unfinished();
+  }
+  if (finished - finished_at_release_ < unfinished) return;
+  finished_at_release_ = finished;
+  Sequence low = fanout_;
+  for (const auto& [name, channel] : channels_) low = std::min(low, channel->LowWater());
+  log_->Release(low);
+}
+
+void Topic::ArmTimer() {
+  std::optional<SteadyTime> next;
+  const auto consider = [&next](SteadyTime when) {
+    if (!next || when < *next) next = when;
+  };
+  for (const auto& [name, channel] : channels_) {
+    if (const auto timeout = channel->NextTimeout()) consider(*timeout);
+    if (const auto due = channel->NextDue()) {
+      consider(loop_.Now() + std::max(*due - loop_.WallClock(), Duration::zero()));
+    }
+  }
+  if (!next) return;
+  // What is finished leaves its deadline behind: the timer then fires once for nothing, instead of
+  // being moved for each message.
+  if (timer_.armed() && timer_.when() <= *next + kTimerGrain) return;
+  timer_.ArmAt(*next + kTimerGrain);
+}
+
+void Topic::OnTimer() {
+  home_.Assert();
+  bool any = false;
+  for (const auto& [name, channel] : channels_) {
+    if (channel->Expire(loop_.Now(), loop_.WallClock())) any = true;
+  }
+  if (any) Wake();
+  ArmTimer();
+}
+
+Channel* Topic::FindChannel(std::string_view name) {
+  home_.Assert();
+  const auto it = channels_.find(name);
+  return it == channels_.end() ? nullptr : it->second.get();
+}
+
+ChannelOptions Topic::MakeChannelOptions(bool drops) const {
+  ChannelOptions options;
+  options.max_msg_timeout = world_.options.max_msg_timeout;
+  options.max_req_timeout = world_.options.max_req_timeout;
+  options.max_consumers = world_.options.max_channel_consumers;
+  if (drops) {
+    options.drop_beyond =
+        static_cast<uint64_t>(std::max<int64_t>(world_.options.mem_queue_size, 1));
+  }
+  return options;
+}
+
+Result<Channel*> Topic::GetOrCreateChannel(std::string_view name) {
+  home_.Assert();
+  if (leaving_) return Exiting();
+  if (Channel* const channel = FindChannel(name)) return channel;
+  const bool channel_ephemeral = name.ends_with(kEphemeralSuffix);
+  // What is gone with its consumers leaves no trace in the journal.
+  Journal* const journal = channel_ephemeral ? nullptr : journal_.get();
+  auto made = std::make_unique<Channel>(home_, std::string(name), next_channel_++,
+                                        MakeChannelOptions(ephemeral_ || channel_ephemeral), *log_,
+                                        journal, fanout_);
+  Channel* const channel = made.get();
+  channels_.emplace(std::string(name), std::move(made));
+  if (journal != nullptr) journal->ChannelCreated(channel->number(), name, fanout_);
+  NSQ_LOG(kInfo, "TOPIC(", name_, "): new channel(", name, ")");
+  JournalSoon();
+  UpdateFlow();
+  world_.observer.OnChannelCreated(*this, channel->name());
+  return channel;
+}
+
+Status Topic::DeleteChannel(std::string_view name) {
+  home_.Assert();
+  const auto it = channels_.find(name);
+  if (it == channels_.end()) return Status(Code::kNotFound, "channel does not exist");
+  NSQ_LOG(kInfo, "TOPIC(", name_, "): deleting channel ", name);
+  RemoveChannel(it);
+  return Status();
+}
+
+void Topic::RemoveChannel(Channels::iterator it) {
+  const std::unique_ptr<Channel> channel = std::move(it->second);
+  channels_.erase(it);
+  channel->Close();
+  if (journal_ != nullptr && !channel->ephemeral()) {
+    channel->WriteJournal();
+    journal_->ChannelDeleted(channel->number());
+  }
+  finished_at_release_ = 0;
+  JournalSoon();
+  UpdateFlow();
+  world_.observer.OnChannelDeleted(*this, channel->name());
+  if (ephemeral_ && channels_.empty() && !leaving_) world_.observer.OnTopicForsaken(*this);
+}
+
+void Topic::Unsubscribe(Channel* channel, Subscription* subscription) {
+  home_.Assert();
+  channel->Unsubscribe(subscription);
+  Wake();  // what it could not take goes to others
+  if (channel->ephemeral() && channel->consumers() == 0) {
+    RemoveChannel(channels_.find(channel->name()));
+  }
+}
+
+void Topic::Pause() {
+  home_.Assert();
+  paused_ = true;
+  if (journal_ != nullptr) journal_->TopicPaused(true);
+  UpdateFlow();
+  JournalSoon();
+}
+
+void Topic::Unpause() {
+  home_.Assert();
+  paused_ = false;
+  if (journal_ != nullptr) journal_->TopicPaused(false);
+  UpdateFlow();
+  JournalSoon();
+}
+
+void Topic::Empty() {
+  home_.Assert();
+  if (!waiters_.empty()) Flush();  // what is not written cannot be dropped
+  const SequenceRange waiting{fanout_, log_->appended()};
+  if (waiting.begin == waiting.end) return;
+  held_.clear();
+  fanout_ = waiting.end;
+  log_->AddGap(waiting);
+  if (journal_ != nullptr) {
+    journal_->Gap(waiting);
+    journal_->Stopped(fanout_);
+  }
+  JournalSoon();
+}
+
+Status Topic::EmptyChannel(std::string_view name) {
+  home_.Assert();
+  Channel* const channel = FindChannel(name);
+  if (channel == nullptr) return Status(Code::kNotFound, "channel does not exist");
+  channel->Empty();
+  JournalSoon();
+  return Status();
+}
+
+Status Topic::PauseChannel(std::string_view name, bool paused) {
+  home_.Assert();
+  Channel* const channel = FindChannel(name);
+  if (channel == nullptr) return Status(Code::kNotFound, "channel does not exist");
+  if (paused) {
+    channel->Pause();
+  } else {
+    channel->Unpause();
+    Wake();
+  }
+  JournalSoon();
+  return Status();
+}
+
+void Topic::Delete() {
+  home_.Assert();
+  NSQ_LOG(kInfo, "TOPIC(", name_, "): deleting");
+  leaving_ = true;
+  timer_.Cancel();
+  while (!channels_.empty()) RemoveChannel(channels_.begin());
+  Answer(Exiting());
+  Status status = log_->RemoveFiles();
+  if (!dir_.empty() && status.ok()) {
+    status = journal_->RemoveFile();
+    if (status.ok()) status = RemoveTopic(world_.files, dir_);
+  }
+  if (!status.ok()) {
+    NSQ_LOG(kError, "TOPIC(", name_, "): files of a deleted topic are left - ", status.detail());
+  }
+}
+
+void Topic::Close() {
+  home_.Assert();
+  NSQ_LOG(kInfo, "TOPIC(", name_, "): closing");
+  if (!waiters_.empty()) Flush();
+  leaving_ = true;
+  timer_.Cancel();
+  for (const auto& [name, channel] : channels_) {
+    channel->WriteJournal();
+    channel->Close();
+  }
+  Status status = log_->Close();
+  OnLogSynced(status, log_->appended());
+  if (journal_ != nullptr && status.ok()) {
+    TopicState state = Snapshot();
+    state.clean = true;
+    state.next = log_->appended();
+    status = journal_->Compact(state);
+    if (status.ok()) status = journal_->Sync();
+  }
+  if (!status.ok()) {
+    NSQ_LOG(kError, "TOPIC(", name_, ") ERROR: failed to write messages to backend - ",
+            status.detail());
+  }
+}
+
+TopicState Topic::Snapshot() const {
+  TopicState state;
+  state.first = first_;
+  state.paused = paused_;
+  state.flowing = flowing_;
+  state.fanout = fanout_;
+  state.gaps = log_->gaps();
+  for (const Held& held : held_) state.held.push_back({held.sequence, 0, held.due});
+  for (const auto& [name, channel] : channels_) {
+    if (!channel->ephemeral()) state.channels.push_back(channel->Snapshot());
+  }
+  std::sort(state.channels.begin(), state.channels.end(),
+            [](const auto& a, const auto& b) { return a.number < b.number; });
+  return state;
+}
+
+void Topic::NoteDisk(const Status& status) {
+  if (status.ok() != disk_failing_) return;
+  disk_failing_ = !status.ok();
+  if (disk_failing_) {
+    NSQ_LOG(kError, "TOPIC(", name_, ") ERROR: failed to write message to backend - ",
+            status.detail());
+  } else {
+    NSQ_LOG(kInfo, "TOPIC(", name_, "): writing to backend again");
+  }
+  world_.observer.OnDiskStatus(status);
+}
+
+std::vector<std::string> Topic::ChannelNames() const {
+  home_.Assert();
+  std::vector<std::string> names;
+  for (const auto& [name, channel] : channels_) names.push_back(name);
+  return names;
+}
+
+uint64_t Topic::depth() const {
+  home_.Assert();
+  return log_->CountBetween(fanout_, log_->appended());
+}
+
+TopicStats Topic::Stats(const StatsFilter& filter) const {
+  home_.Assert();
+  TopicStats stats;
+  stats.name = name_;
+  stats.depth = depth();
+  stats.backend_depth = std::min(stats.depth, log_->CountOnDisk(fanout_));
+  stats.message_count = message_count_;
+  stats.message_bytes = message_bytes_;
+  stats.disk_bytes = log_->disk_bytes();
+  stats.damaged_records = log_->damage().records;
+  stats.paused = paused_;
+  for (const auto& [name, channel] : channels_) {
+    if (!filter.channel.empty() && filter.channel != name) continue;
+    stats.channels.push_back(channel->Stats(filter.include_clients));
+  }
+  return stats;
+}
+
+}  // namespace nsq::nsqd
