@@ -1,41 +1,9 @@
 #include "common/strings.h"
 
-#include <cstdint>
-
 namespace nsq {
 namespace {
 
 constexpr char kHex[] = "0123456789abcdef";
-
-// Decodes one UTF-8 sequence at the start of `text`; 0 if it is not valid.
-size_t DecodeUtf8(std::string_view text, uint32_t* rune) {
-  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const uint8_t first = byte(0);
-  size_t length = 0;
-  uint32_t value = 0;
-  uint32_t least = 0;
-  if (first < 0x80) {
-    *rune = first;
-    return 1;
-  }
-  if ((first & 0xE0) == 0xC0) {
-    length = 2, value = first & 0x1Fu, least = 0x80;
-  } else if ((first & 0xF0) == 0xE0) {
-    length = 3, value = first & 0x0Fu, least = 0x800;
-  } else if ((first & 0xF8) == 0xF0) {
-    length = 4, value = first & 0x07u, least = 0x10000;
-  } else {
-    return 0;
-  }
-  if (text.size() < length) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-    value = (value << 6) | (byte(i) & 0x3Fu);
-  }
-  if (value < least || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) return 0;
-  *rune = value;
-  return length;
-}
 
 // The common ones of the runes that Go's strconv.IsPrint refuses.
 bool IsPrintable(uint32_t rune) {
@@ -74,6 +42,35 @@ std::vector<std::string_view> Split(std::string_view text, char separator) {
     if (at == std::string_view::npos) return parts;
     text.remove_prefix(at + 1);
   }
+}
+
+size_t DecodeUtf8(std::string_view text, uint32_t* rune) {
+  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
+  const uint8_t first = byte(0);
+  size_t length = 0;
+  uint32_t value = 0;
+  uint32_t least = 0;
+  if (first < 0x80) {
+    *rune = first;
+    return 1;
+  }
+  if ((first & 0xE0) == 0xC0) {
+    length = 2, value = first & 0x1Fu, least = 0x80;
+  } else if ((first & 0xF0) == 0xE0) {
+    length = 3, value = first & 0x0Fu, least = 0x800;
+  } else if ((first & 0xF8) == 0xF0) {
+    length = 4, value = first & 0x07u, least = 0x10000;
+  } else {
+    return 0;
+  }
+  if (text.size() < length) return 0;
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+    value = (value << 6) | (byte(i) & 0x3Fu);
+  }
+  if (value < least || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) return 0;
+  *rune = value;
+  return length;
 }
 
 std::string GoQuoted(std::string_view raw) {

@@ -2,6 +2,8 @@
 
 #include <charconv>
 #include <concepts>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,6 +51,10 @@ bool ParseInt(std::string_view text, T* number) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *number);
   return error == std::errc() && end == text.data() + text.size() && !text.empty();
 }
+
+// Decodes the UTF-8 sequence at the start of `text`, which is not empty. Its length; 0 if it is
+// none.
+size_t DecodeUtf8(std::string_view text, uint32_t* rune);
 
 // Go's %q: quotes around, escapes inside; what nsqd's error texts show names with (spec, 1.7).
 std::string GoQuoted(std::string_view raw);
