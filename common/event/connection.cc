@@ -221,6 +221,7 @@ void Connection::FlushNow() {
       return;
     }
     from.Consume(static_cast<size_t>(n));
+    sent_bytes_ += static_cast<size_t>(n);
   }
   out_.Shrink(kKeepBytes);
   encoded_.Shrink(kKeepBytes);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -69,6 +70,8 @@ class Connection {
 
   // Bytes said but not yet taken by the kernel.
   size_t unsent_bytes() const { return out_.size() + encoded_.size(); }
+  // Bytes taken by the kernel so far: whether it still moves tells a slow peer from a stuck one.
+  uint64_t sent_bytes() const { return sent_bytes_; }
 
   // Adds a layer next to the session. Bytes said before go out without it, and must be flushed
   // first (FlushNow); bytes received and not yet consumed are taken to be in the new layer's form.
@@ -136,6 +139,7 @@ class Connection {
   FlushTask flush_{this};
   WakeTask wake_{this};  // reports a failure, or offers in_ after a pause
   Status failure_;
+  uint64_t sent_bytes_ = 0;
   bool finished_ = false;  // closed; OnWake reports failure_
   bool paused_ = false;
   bool eof_ = false;
