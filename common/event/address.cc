@@ -170,6 +170,39 @@ Result<UniqueFd> StartConnect(const Address& address) {
   return fd;
 }
 
+bool NeedsResolving(const Address& address) {
+  if (address.is_unix() || address.host.empty()) return false;
+  addrinfo hints{};
+  hints.ai_flags = AI_NUMERICHOST;
+  addrinfo* list = nullptr;
+  if (::getaddrinfo(address.host.c_str(), nullptr, &hints, &list) != 0) return true;
+  ::freeaddrinfo(list);
+  return false;
+}
+
+Result<std::vector<Address>> ResolveHost(const Address& address) {
+  std::vector<Address> numeric;
+  if (!NeedsResolving(address)) {
+    numeric.push_back(address);
+    return numeric;
+  }
+  auto resolved = Resolve(address, false);
+  if (!resolved.ok()) {
+    return Status(resolved.status().code(), "dial tcp: " + resolved.status().detail());
+  }
+  for (const addrinfo* a = resolved->get(); a != nullptr; a = a->ai_next) {
+    char host[NI_MAXHOST];
+    if (::getnameinfo(a->ai_addr, a->ai_addrlen, host, sizeof host, nullptr, 0, NI_NUMERICHOST) ==
+        0) {
+      numeric.push_back({host, address.port, ""});
+    }
+  }
+  if (numeric.empty()) {
+    return Status(Code::kNotFound, StrCat("dial tcp: lookup ", address.host, ": no address"));
+  }
+  return numeric;
+}
+
 Status SocketError(int fd) {
   int error = 0;
   socklen_t size = sizeof error;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/event/unique_fd.h"
 #include "common/status.h"
@@ -33,6 +34,12 @@ Result<UniqueFd> Listen(const Address& address);
 // unless the caller may block.
 Result<UniqueFd> StartConnect(const Address& address);
 Status SocketError(int fd);
+
+// Whether StartConnect would have to look a name up.
+bool NeedsResolving(const Address& address);
+// The same address by each of its host's numbers, in the system's order. Blocks: for the helper
+// pool.
+Result<std::vector<Address>> ResolveHost(const Address& address);
 
 // The port a socket is bound to; 0 for Unix sockets.
 uint16_t BoundPort(int fd);

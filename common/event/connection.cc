@@ -281,6 +281,7 @@ void Connection::Close() {
   if (read_event_ != nullptr) event_free(std::exchange(read_event_, nullptr));
   if (write_event_ != nullptr) event_free(std::exchange(write_event_, nullptr));
   if (linger_timer_ != nullptr) linger_timer_->Cancel();
+  finished_ = false;  // whoever closes does not want to hear of an earlier failure any more
   fd_.Reset();
 }
 
