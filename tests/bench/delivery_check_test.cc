@@ -7,7 +7,7 @@ namespace {
 
 TEST(DeliveryCheckTest, ADuplicateDoesNotHideALoss) {
   DeliveryCheck check(1, true);
-  for (const uint64_t sequence : {0, 1, 1, 3}) check.Arrived(0, sequence);
+  for (const uint64_t sequence : {0u, 1u, 1u, 3u}) check.Arrived(0, sequence);
   EXPECT_EQ(check.delivered(), 3u);
   EXPECT_EQ(check.duplicates(), 1u);
 }

@@ -19,7 +19,7 @@ TEST(HistogramTest, PercentilesAreAtMostOneBucketAboveTheSortedValues) {
     histogram.Add(static_cast<int64_t>(sorted.back()));
   }
   std::sort(sorted.begin(), sorted.end());
-  for (const size_t rank : {1, 5'000, 9'000, 9'900, 9'990, 10'000}) {
+  for (const size_t rank : {1u, 5'000u, 9'000u, 9'900u, 9'990u, 10'000u}) {
     const uint64_t got = histogram.Percentile(static_cast<double>(rank) / 10'000);
     EXPECT_GE(got, sorted[rank - 1]);
     EXPECT_LE(static_cast<double>(got), static_cast<double>(sorted[rank - 1]) * 1.016 + 1);

@@ -9,7 +9,9 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
@@ -83,6 +85,7 @@ Result<std::string> MakeDataPath(const std::string& parent_dir) {
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   execv(arguments[0], arguments.data());
+  dprintf(STDERR_FILENO, "exec %s: %s\n", arguments[0], strerror(errno));
   _exit(127);
 }
 
@@ -128,12 +131,12 @@ Server::~Server() {
 Status Server::WaitUntilReady() {
   for (int waited_ms = 0; waited_ms < kReadyTimeoutMs; waited_ms += kPauseMs) {
     if (Exited()) {
-      return Status(Code::kUnavailable, StrCat("the server ended at once:\n", LogTail()));
+      return Status(Code::kUnavailable, StrCat("the server ended at once:\n", LogEnds()));
     }
     if (FindPorts()) return Status();
     std::this_thread::sleep_for(milliseconds(kPauseMs));
   }
-  return Status(Code::kTimeout, StrCat("the server does not answer /ping:\n", LogTail()));
+  return Status(Code::kTimeout, StrCat("the server does not answer /ping:\n", LogEnds()));
 }
 
 bool Server::FindPorts() {
@@ -150,9 +153,12 @@ bool Server::FindPorts() {
   return false;
 }
 
-std::string Server::LogTail() const {
+std::string Server::LogEnds() const {
+  // The beginning too: a usage text can stand between the complaint and the end.
+  constexpr size_t kEndBytes = 1000;
   const std::string log = ReadFile(StrCat(data_path_, "/log"));
-  return log.size() > 2000 ? log.substr(log.size() - 2000) : log;
+  if (log.size() <= 2 * kEndBytes) return log;
+  return StrCat(log.substr(0, kEndBytes), "\n[...]\n", log.substr(log.size() - kEndBytes));
 }
 
 bool Server::Exited() {
@@ -204,7 +210,7 @@ Status Server::Stop() {
   if (running_) return Status(Code::kTimeout, "the server did not end after SIGTERM");
   if (WIFEXITED(wait_status_) && WEXITSTATUS(wait_status_) == 0) return Status();
   return Status(Code::kUnavailable,
-                StrCat("the server ended with wait status ", wait_status_, ":\n", LogTail()));
+                StrCat("the server ended with wait status ", wait_status_, ":\n", LogEnds()));
 }
 
 }  // namespace nsq::bench

@@ -27,7 +27,7 @@ struct CpuTimes {
 class Server {
  public:
   // Starts `path` on free ports of 127.0.0.1 with a fresh data path below `parent_dir`, `flags`
-  // last, and waits until /ping says OK. The error holds the end of its log.
+  // last, and waits until /ping says OK. The error holds what its log begins and ends with.
   static Result<std::unique_ptr<Server>> Spawn(const std::string& path,
                                                const std::vector<std::string>& flags,
                                                const std::string& parent_dir);
@@ -53,7 +53,7 @@ class Server {
   Status WaitUntilReady();
   // Finds which of the process's listening ports is which.
   bool FindPorts();
-  std::string LogTail() const;
+  std::string LogEnds() const;
   bool Exited();
 
   Address tcp_;
