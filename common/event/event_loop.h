@@ -83,6 +83,10 @@ class EventLoop {
   // Binds the home to the calling thread and runs turns until Stop.
   void Run();
 
+  // Hands the loop and what lives on it to the calling thread, for destroying them: the thread
+  // that ran it has been joined.
+  void Adopt() { home_.Bind(); }
+
   // One turn: waits for an event if `wait`. For tests and for what Run is made of.
   void RunOnce(bool wait);
 

@@ -456,7 +456,7 @@ void Topic::NoteDisk(const Status& status) {
   } else {
     NSQ_LOG(kInfo, "TOPIC(", name_, "): writing to backend again");
   }
-  world_.observer.OnDiskStatus(status);
+  world_.observer.OnDiskStatus(*this, status);
 }
 
 std::vector<std::string> Topic::ChannelNames() const {

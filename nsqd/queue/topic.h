@@ -33,7 +33,7 @@ class TopicObserver {
   // An ephemeral topic lost its last channel: delete it.
   virtual void OnTopicForsaken(Topic& topic) = 0;
   // The last write to a log or journal failed, or, with an ok status, succeeded again.
-  virtual void OnDiskStatus(const Status& status) = 0;
+  virtual void OnDiskStatus(const Topic& topic, const Status& status) = 0;
 };
 
 // A stream of messages and the channels that see it.

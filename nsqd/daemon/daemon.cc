@@ -1,0 +1,328 @@
+#include "nsqd/daemon/daemon.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <future>
+#include <utility>
+
+#include "common/event/address.h"
+#include "common/event/listener.h"
+#include "common/event/signal_watch.h"
+#include "common/http/router.h"
+#include "common/http/server.h"
+#include "common/log.h"
+#include "common/version.h"
+#include "nsqd/daemon/lookup/lookup_peers.h"
+#include "nsqd/daemon/loop_backend.h"
+#include "nsqd/http/api.h"
+
+namespace nsq::nsqd {
+namespace {
+
+// For fdatasync, cold reads, unlinking and lookups: few, because most of them wait for one disk.
+constexpr size_t kHelperThreads = 4;
+
+void BlockSignals() {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
+std::string Hostname() {
+  char name[256] = "";
+  ::gethostname(name, sizeof name - 1);
+  return name;
+}
+
+}  // namespace
+
+struct Daemon::Worker {
+  Worker(Daemon& daemon, ShardWorld& world, size_t index)
+      : loop("loop " + std::to_string(index)), shard(std::make_unique<Shard>(loop, world, index)) {
+    backend = std::make_unique<LoopBackend>(daemon, *shard);
+    api = std::make_unique<Api>(*backend);
+  }
+
+  EventLoop loop;
+  std::unique_ptr<Shard> shard;
+  std::unique_ptr<LoopBackend> backend;
+  std::unique_ptr<Api> api;
+  std::unique_ptr<http::Server> http;
+  std::thread thread;  // none for loop 0, which runs on the daemon's own
+};
+
+struct Daemon::AdoptSocket : Letter {
+  AdoptSocket(Shard* s, UniqueFd f) : to(s), fd(std::move(f)) {}
+  void Open() noexcept override { to->Adopt(std::move(fd)); }
+  Shard* const to;
+  UniqueFd fd;
+};
+
+struct Daemon::NewAddresses : Letter {
+  NewAddresses(LookupDesk* d, std::vector<std::string> a) : desk(d), addresses(std::move(a)) {}
+  void Open() noexcept override {
+    if (desk->peers() != nullptr) desk->peers()->SetAddresses(std::move(addresses));
+  }
+  LookupDesk* const desk;
+  std::vector<std::string> addresses;
+};
+
+// One step of a stop, on one loop: first everybody's clients go, then everybody's topics, so that
+// no publish comes to a loop that has closed its logs.
+struct Daemon::PhaseDone : Letter {
+  explicit PhaseDone(Daemon* d) : daemon(d) {}
+  void Open() noexcept override { daemon->OnPhaseDone(); }
+  Daemon* const daemon;
+};
+
+struct Daemon::Phase : Letter {
+  Phase(Daemon* d, Worker* w, int n) : daemon(d), worker(w), number(n) {}
+  void Open() noexcept override {
+    if (number == 1) {
+      worker->http.reset();
+      worker->shard->CloseClients();
+    } else {
+      worker->shard->CloseTopics();
+    }
+    daemon->workers_[0]->loop.Post(std::make_unique<PhaseDone>(daemon));
+  }
+  Daemon* const daemon;
+  Worker* const worker;
+  const int number;
+};
+
+Daemon::Daemon(const Options& options, ConfigReader config)
+    : options_(options),
+      config_(std::move(config)),
+      start_time_(WallNow()),
+      placement_(static_cast<size_t>(options.loops)),
+      pool_(std::make_unique<HelperPool>(kHelperThreads)),
+      addresses_(options.lookupd_tcp_addresses) {
+  world_ = std::make_unique<ShardWorld>(
+      ShardWorld{options_, *pool_, PosixFiles(), placement_, health_, {}, nullptr});
+  for (size_t i = 0; i < static_cast<size_t>(options.loops); ++i) {
+    workers_.push_back(std::make_unique<Worker>(*this, *world_, i));
+    world_->shards.push_back(workers_.back()->shard.get());
+  }
+  lookup_ = std::make_unique<LookupDesk>(workers_[0]->loop);
+  world_->lookup = lookup_.get();
+}
+
+Daemon::~Daemon() {
+  for (const auto& worker : workers_) {
+    if (!worker->thread.joinable()) continue;
+    worker->loop.Stop();
+    worker->thread.join();
+  }
+  // What lives on the loops goes first, then who writes to them, then they.
+  listener_.reset();
+  signals_.reset();
+  lookup_->Stop();
+  for (const auto& worker : workers_) {
+    worker->loop.Adopt();
+    worker->http.reset();
+    worker->api.reset();
+    worker->backend.reset();
+    worker->shard.reset();
+  }
+  pool_.reset();
+}
+
+Status Daemon::Start() {
+  Result<std::unique_ptr<DataPathLock>> lock = DataPathLock::Take(options_.data_path);
+  if (!lock.ok()) {
+    return Status(lock.status().code(), "failed to lock data-path: " + lock.status().detail());
+  }
+  lock_ = std::move(*lock);
+  NSQ_LOG(kInfo, VersionLine("nsqd"));
+  NSQ_LOG(kInfo, "ID: ", options_.node_id);
+  if (const Status status = Bind(); !status.ok()) return status;
+  return LoadTopics();
+}
+
+Status Daemon::Bind() {
+  const auto bind = [](const std::string& text, UniqueFd* fd, int* port) {
+    const Result<Address> address = ParseAddress(text);
+    const auto fail = [&text](const Status& status) {
+      return Status(status.code(), "listen (" + text + ") failed - " + status.detail());
+    };
+    if (!address.ok())
+      return fail(Status(Code::kInvalid, "listen tcp: " + address.status().detail()));
+    Result<UniqueFd> listening = Listen(*address);
+    if (!listening.ok()) return fail(listening.status());
+    *fd = std::move(*listening);
+    *port = address->is_unix() ? -1 : BoundPort(fd->get());
+    return Status();
+  };
+  if (const Status status = bind(options_.tcp_address, &tcp_socket_, &ports_.tcp); !status.ok()) {
+    return status;
+  }
+  if (options_.http_address.empty()) return Status();
+  return bind(options_.http_address, &http_socket_, &ports_.http);
+}
+
+Status Daemon::LoadTopics() {
+  const auto fail = [](const Status& status) {
+    return Status(status.code(), "failed to load metadata - " + status.detail());
+  };
+  const Result<std::vector<std::string>> names = ListTopics(PosixFiles(), options_.data_path);
+  if (!names.ok()) return fail(names.status());
+  std::vector<std::vector<std::string>> shares(workers_.size());
+  for (const std::string& name : *names) shares[placement_.HomeOf(name)].push_back(name);
+
+  struct LoadLetter : Letter {
+    LoadLetter(Shard* s, std::vector<std::string> n) : shard(s), share(std::move(n)) {}
+    void Open() noexcept override { loaded.set_value(shard->Load(share)); }
+    Shard* const shard;
+    const std::vector<std::string> share;
+    std::promise<Status> loaded;
+  };
+  std::vector<std::future<Status>> others;
+  for (size_t i = 1; i < workers_.size(); ++i) {
+    Worker& worker = *workers_[i];
+    auto letter = std::make_unique<LoadLetter>(worker.shard.get(), std::move(shares[i]));
+    others.push_back(letter->loaded.get_future());
+    worker.loop.Post(std::move(letter));
+    worker.thread = std::thread([&worker] {
+      BlockSignals();
+      worker.loop.Run();
+    });
+  }
+  Status status = workers_[0]->shard->Load(shares[0]);
+  for (std::future<Status>& other : others) {
+    if (Status theirs = other.get(); status.ok()) status = std::move(theirs);
+  }
+  return status.ok() ? status : fail(status);
+}
+
+void Daemon::Serve() {
+  EventLoop& loop = workers_[0]->loop;
+  LookupIdentity identity;
+  identity.broadcast_address = options_.broadcast_address;
+  identity.hostname = Hostname();
+  identity.tcp_port =
+      options_.broadcast_tcp_port != 0 ? options_.broadcast_tcp_port : std::max(ports_.tcp, 0);
+  identity.http_port =
+      options_.broadcast_http_port != 0 ? options_.broadcast_http_port : std::max(ports_.http, 0);
+  identity.topology_region = options_.topology_region;
+  identity.topology_zone = options_.topology_zone;
+  LookupLimits limits;
+  limits.max_reply_bytes = static_cast<size_t>(options_.max_body_size);
+  limits.connect_timeout = options_.http_client_connect_timeout;
+  limits.request_timeout = options_.http_client_request_timeout;
+  auto peers = std::make_unique<LookupPeers>(loop, *pool_, identity, limits);
+  peers->SetAddresses(lookupd_addresses());
+  lookup_->Start(std::move(peers));
+
+  struct ServeHttp : Letter {
+    ServeHttp(Worker* w, UniqueFd f, http::Limits l) : worker(w), fd(std::move(f)), limits(l) {}
+    void Open() noexcept override {
+      worker->http = std::make_unique<http::Server>(worker->loop, worker->api->router(), limits);
+      if (const Status status = worker->http->Listen(std::move(fd)); !status.ok()) {
+        NSQ_LOG(kError, "HTTP: cannot listen on ", worker->loop.name(), " - ", status.detail());
+      }
+    }
+    Worker* const worker;
+    UniqueFd fd;
+    const http::Limits limits;
+  };
+  if (http_socket_.valid()) {
+    const http::Limits http_limits = http::Limits::ForBodies(
+        static_cast<size_t>(std::max(options_.max_msg_size, options_.max_body_size)));
+    for (const auto& worker : workers_) {
+      UniqueFd fd(::fcntl(http_socket_.get(), F_DUPFD_CLOEXEC, 0));
+      worker->loop.Post(std::make_unique<ServeHttp>(worker.get(), std::move(fd), http_limits));
+    }
+    NSQ_LOG(kInfo, "HTTP: listening on ", LocalAddress(http_socket_.get()));
+  }
+  NSQ_LOG(kInfo, "TCP: listening on ", LocalAddress(tcp_socket_.get()));
+  listener_ =
+      std::make_unique<Listener>(loop, UniqueFd(::fcntl(tcp_socket_.get(), F_DUPFD_CLOEXEC, 0)),
+                                 [this](UniqueFd fd) { OnAccept(std::move(fd)); });
+}
+
+void Daemon::Run() {
+  EventLoop& loop = workers_[0]->loop;
+  IgnoreSignals({SIGPIPE, SIGHUP});
+  signals_ = std::make_unique<SignalWatch>(loop, std::initializer_list<int>{SIGINT, SIGTERM},
+                                           [this](int) { BeginStop(); });
+  Serve();
+  loop.Run();
+}
+
+void Daemon::OnAccept(UniqueFd fd) {
+  Worker& worker = *workers_[next_worker_];
+  next_worker_ = (next_worker_ + 1) % workers_.size();
+  if (&worker == workers_[0].get()) {
+    worker.shard->Adopt(std::move(fd));
+  } else {
+    worker.loop.Post(std::make_unique<AdoptSocket>(worker.shard.get(), std::move(fd)));
+  }
+}
+
+void Daemon::Stop() {
+  struct StopLetter : Letter {
+    explicit StopLetter(Daemon* d) : daemon(d) {}
+    void Open() noexcept override { daemon->BeginStop(); }
+    Daemon* const daemon;
+  };
+  workers_[0]->loop.Post(std::make_unique<StopLetter>(this));
+}
+
+void Daemon::BeginStop() {
+  if (std::exchange(stopping_, true)) return;
+  NSQ_LOG(kInfo, "TCP: closing ", LocalAddress(tcp_socket_.get()));
+  listener_.reset();
+  tcp_socket_.Reset();
+  if (http_socket_.valid()) NSQ_LOG(kInfo, "HTTP: closing ", LocalAddress(http_socket_.get()));
+  http_socket_.Reset();
+  RemoveUnixSockets();
+  PostPhase(1);
+}
+
+void Daemon::RemoveUnixSockets() {
+  for (const std::string& text : {options_.tcp_address, options_.http_address}) {
+    const Result<Address> address = ParseAddress(text);
+    if (!text.empty() && address.ok() && address->is_unix()) ::unlink(address->unix_path.c_str());
+  }
+}
+
+void Daemon::PostPhase(int phase) {
+  phase_ = phase;
+  phase_left_ = workers_.size();
+  for (const auto& worker : workers_) {
+    worker->loop.Post(std::make_unique<Phase>(this, worker.get(), phase));
+  }
+}
+
+void Daemon::OnPhaseDone() {
+  if (--phase_left_ > 0) return;
+  if (phase_ == 1) {
+    NSQ_LOG(kInfo, "NSQ: closing topics");
+    PostPhase(2);
+    return;
+  }
+  NSQ_LOG(kInfo, "NSQ: stopping subsystems");
+  lookup_->Stop();
+  for (const auto& worker : workers_) worker->loop.Stop();
+}
+
+std::vector<std::string> Daemon::lookupd_addresses() const {
+  const std::lock_guard<std::mutex> lock(addresses_mutex_);
+  return addresses_;
+}
+
+void Daemon::SetLookupdAddresses(std::vector<std::string> addresses) {
+  {
+    const std::lock_guard<std::mutex> lock(addresses_mutex_);
+    addresses_ = addresses;
+  }
+  workers_[0]->loop.Post(std::make_unique<NewAddresses>(lookup_.get(), std::move(addresses)));
+}
+
+}  // namespace nsq::nsqd

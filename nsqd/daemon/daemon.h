@@ -1,0 +1,111 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/event/event_loop.h"
+#include "common/event/helper_pool.h"
+#include "common/event/unique_fd.h"
+#include "common/status.h"
+#include "nsqd/daemon/health.h"
+#include "nsqd/daemon/lookup_desk.h"
+#include "nsqd/daemon/placement.h"
+#include "nsqd/daemon/shard.h"
+#include "nsqd/http/backend.h"
+#include "nsqd/options.h"
+#include "nsqd/storage/topic_store.h"
+
+namespace nsq {
+class Listener;
+class SignalWatch;
+}  // namespace nsq
+
+namespace nsq::nsqd {
+
+// What is bound: -1 for a Unix socket, 0 when off.
+struct BoundPorts {
+  int tcp = 0;
+  int http = 0;
+};
+
+// How GET /config/<key> is answered; given by whoever read flags and file.
+using ConfigReader = std::function<Result<Backend::ConfigValue>(std::string_view key)>;
+
+// A whole nsqd: loops with their shards and HTTP servers, the listeners, the data path.
+//
+// Home: the thread that calls Start and Run, which becomes loop 0. What other loops call says so.
+class Daemon {
+ public:
+  Daemon(const Options& options, ConfigReader config);
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+  ~Daemon();
+
+  // Takes the data path, binds the sockets and loads the topics; the texts of errors are what the
+  // original prints after "failed to instantiate nsqd - ". After an error only destruction.
+  Status Start();
+
+  // Serves until SIGINT, SIGTERM or Stop, then writes everything and returns.
+  void Run();
+
+  // Any thread, while Run runs.
+  void Stop();
+
+  // --- any thread
+
+  const Health& health() const { return health_; }
+  WallTime start_time() const { return start_time_; }
+  const BoundPorts& ports() const { return ports_; }
+  std::vector<std::string> lookupd_addresses() const;
+  void SetLookupdAddresses(std::vector<std::string> addresses);
+  Result<Backend::ConfigValue> GetConfig(std::string_view key) const { return config_(key); }
+
+ private:
+  struct Worker;  // one loop with what lives on it
+  struct AdoptSocket;
+  struct NewAddresses;
+  struct Phase;
+  struct PhaseDone;
+
+  Status Bind();
+  Status LoadTopics();
+  void Serve();
+  void OnAccept(UniqueFd fd);
+  void BeginStop();
+  void RemoveUnixSockets();
+  void OnPhaseDone();
+  void PostPhase(int phase);
+
+  const Options& options_;
+  const ConfigReader config_;
+  const WallTime start_time_;
+  BoundPorts ports_;
+
+  std::unique_ptr<DataPathLock> lock_;
+  Health health_;
+  Placement placement_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<LookupDesk> lookup_;
+  std::unique_ptr<HelperPool> pool_;  // before the loops it writes to go
+  std::unique_ptr<ShardWorld> world_;
+
+  UniqueFd tcp_socket_;
+  UniqueFd http_socket_;
+  std::unique_ptr<Listener> listener_;
+  std::unique_ptr<SignalWatch> signals_;
+  size_t next_worker_ = 0;
+
+  bool stopping_ = false;
+  int phase_ = 0;
+  size_t phase_left_ = 0;
+
+  mutable std::mutex addresses_mutex_;
+  std::vector<std::string> addresses_;
+};
+
+}  // namespace nsq::nsqd

@@ -1,0 +1,75 @@
+#include "nsqd/daemon/loop_backend.h"
+
+#include <malloc.h>
+
+#include <memory>
+#include <utility>
+
+#include "nsqd/daemon/daemon.h"
+#include "nsqd/daemon/shard.h"
+
+namespace nsq::nsqd {
+namespace {
+
+// One HTTP publish on its way.
+class HttpPublish : public Publisher {
+ public:
+  explicit HttpPublish(std::function<void(const Status&)> done) : done_(std::move(done)) {}
+
+  void OnPublished(uint64_t /*ticket*/, const Status& status) override {
+    const std::unique_ptr<HttpPublish> self(this);  // answered once: nobody holds it any more
+    done_(status);
+  }
+
+ private:
+  const std::function<void(const Status&)> done_;
+};
+
+}  // namespace
+
+const Options& LoopBackend::options() const { return shard_.options(); }
+
+void LoopBackend::Publish(std::string_view topic, std::span<const std::string_view> bodies,
+                          Duration defer, std::function<void(const Status&)> done) {
+  shard_.Publish(topic, bodies, defer, std::make_unique<HttpPublish>(std::move(done)).release(), 0);
+}
+
+void LoopBackend::EnsureTopic(std::string_view topic) { shard_.EnsureTopic(topic); }
+
+void LoopBackend::Act(TopicAction action, std::string topic, std::string channel,
+                      std::function<void(const ActionResult&)> done) {
+  shard_.Act(action, std::move(topic), std::move(channel), std::move(done));
+}
+
+void LoopBackend::GatherStats(const StatsFilter& filter, std::function<void(DaemonStats)> done) {
+  shard_.GatherStats(filter, std::move(done));
+}
+
+std::string LoopBackend::Health() { return daemon_.health().Text(); }
+
+WallTime LoopBackend::start_time() const { return daemon_.start_time(); }
+
+MemoryStats LoopBackend::Memory() {
+  const struct mallinfo2 info = ::mallinfo2();
+  MemoryStats stats;
+  // glibc counts no live objects; its free chunks are the nearest honest figure it has.
+  stats.heap_objects = info.ordblks;
+  stats.heap_in_use_bytes = info.uordblks + info.hblkhd;
+  stats.heap_idle_bytes = info.fordblks;
+  return stats;
+}
+
+int LoopBackend::tcp_port() const { return daemon_.ports().tcp; }
+int LoopBackend::http_port() const { return daemon_.ports().http; }
+
+std::vector<std::string> LoopBackend::lookupd_addresses() { return daemon_.lookupd_addresses(); }
+
+void LoopBackend::SetLookupdAddresses(std::vector<std::string> addresses) {
+  daemon_.SetLookupdAddresses(std::move(addresses));
+}
+
+Result<Backend::ConfigValue> LoopBackend::GetConfig(std::string_view key) {
+  return daemon_.GetConfig(key);
+}
+
+}  // namespace nsq::nsqd

@@ -1,0 +1,562 @@
+#include "nsqd/daemon/shard.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/log.h"
+#include "nsqd/daemon/health.h"
+#include "nsqd/daemon/lookup_desk.h"
+#include "nsqd/daemon/placement.h"
+#include "nsqd/protocol/session.h"
+
+namespace nsq::nsqd {
+
+// Publishes of one turn for the topics of one other loop.
+struct Shard::PublishBatch : Letter {
+  struct Item {
+    size_t topic;       // in `topics`
+    size_t first_body;  // in `sizes`
+    size_t bodies;
+    Duration defer;
+    Publisher* publisher;  // means something on the sender's loop only
+    uint64_t ticket;
+  };
+
+  PublishBatch(Shard* f, Shard* t) : from(f), to(t) {}
+  void Open() noexcept override { to->AcceptBatch(*this); }
+
+  Shard* const from;
+  Shard* const to;
+  std::vector<std::string> topics;
+  std::vector<Item> items;
+  std::vector<size_t> sizes;
+  std::string bytes;  // all bodies, one after the other
+};
+
+struct Shard::PublishAnswers : Letter {
+  struct Answer {
+    Publisher* publisher;
+    uint64_t ticket;
+    Status status;
+  };
+  void Open() noexcept override {
+    for (const Answer& answer : answers) {
+      answer.publisher->OnPublished(answer.ticket, answer.status);
+    }
+  }
+  std::vector<Answer> answers;
+};
+
+// Stands for the publishers of a PublishBatch at its topics' home.
+class Shard::RemoteBatch : public Publisher {
+ public:
+  RemoteBatch(Shard* here, Shard* from, const std::vector<PublishBatch::Item>& items)
+      : here_(here), from_(from), left_(items.size()) {
+    answers_->answers.reserve(items.size());
+    for (const PublishBatch::Item& item : items) {
+      answers_->answers.push_back({item.publisher, item.ticket, Status()});
+    }
+  }
+
+  void OnPublished(uint64_t ticket, const Status& status) override {
+    answers_->answers[ticket].status = status;
+    if (--left_ > 0) return;
+    from_->loop_.Post(std::move(answers_));
+    here_->OnBatchAnswered(this);
+  }
+
+  size_t index = 0;  // in remote_batches_
+
+ private:
+  Shard* const here_;
+  Shard* const from_;
+  size_t left_;
+  std::unique_ptr<PublishAnswers> answers_ = std::make_unique<PublishAnswers>();
+};
+
+struct Shard::AdoptSession : Letter {
+  AdoptSession(Shard* s, MovingSession m, std::string t, std::string c)
+      : to(s), moving(std::move(m)), topic(std::move(t)), channel(std::move(c)) {}
+  void Open() noexcept override { to->AcceptSession(std::move(moving), topic, channel); }
+  Shard* const to;
+  MovingSession moving;
+  const std::string topic;
+  const std::string channel;
+};
+
+struct Shard::CreateTopic : Letter {
+  CreateTopic(Shard* s, std::string_view t) : to(s), topic(t) {}
+  void Open() noexcept override { to->EnsureTopic(topic); }
+  Shard* const to;
+  const std::string topic;
+};
+
+struct Shard::ChannelsKnown : Letter {
+  ChannelsKnown(Shard* s, std::string t, std::vector<std::string> c)
+      : to(s), topic(std::move(t)), channels(std::move(c)) {}
+  void Open() noexcept override { to->StartTopic(topic, channels); }
+  Shard* const to;
+  const std::string topic;
+  const std::vector<std::string> channels;
+};
+
+struct Shard::ActReply : Letter {
+  ActReply(Shard* s, uint64_t n) : to(s), number(n) {}
+  void Open() noexcept override { to->OnActed(number, result); }
+  Shard* const to;
+  const uint64_t number;
+  Backend::ActionResult result;
+};
+
+struct Shard::ActRequest : Letter {
+  ActRequest(Shard* f, Shard* t, uint64_t n, TopicAction a, std::string topic_name,
+             std::string channel_name)
+      : from(f),
+        to(t),
+        number(n),
+        action(a),
+        topic(std::move(topic_name)),
+        channel(std::move(channel_name)) {}
+  void Open() noexcept override {
+    to->home_.Assert();
+    auto reply = std::make_unique<ActReply>(from, number);
+    reply->result = to->ActHere(action, topic, channel);
+    from->loop_.Post(std::move(reply));
+  }
+  Shard* const from;
+  Shard* const to;
+  const uint64_t number;
+  const TopicAction action;
+  const std::string topic;
+  const std::string channel;
+};
+
+struct Shard::StatsReply : Letter {
+  StatsReply(Shard* s, uint64_t n) : to(s), number(n) {}
+  void Open() noexcept override { to->OnStats(number, std::move(part)); }
+  Shard* const to;
+  const uint64_t number;
+  DaemonStats part;
+};
+
+struct Shard::StatsRequest : Letter {
+  StatsRequest(Shard* f, Shard* t, uint64_t n, StatsFilter wanted)
+      : from(f), to(t), number(n), filter(std::move(wanted)) {}
+  void Open() noexcept override {
+    to->home_.Assert();
+    auto reply = std::make_unique<StatsReply>(from, number);
+    reply->part = to->StatsHere(filter);
+    from->loop_.Post(std::move(reply));
+  }
+  Shard* const from;
+  Shard* const to;
+  const uint64_t number;
+  const StatsFilter filter;
+};
+
+struct Shard::Gather {
+  size_t left = 0;
+  DaemonStats merged;
+  std::function<void(DaemonStats)> done;
+};
+
+namespace {
+
+constexpr size_t kMaxCachedHomes = 65536;
+
+// Keeps what may still be on the stack until the turn ends.
+template <typename T>
+struct Dying : Deferrable {
+  explicit Dying(std::unique_ptr<T> o) : object(std::move(o)) {}
+  std::unique_ptr<T> object;
+};
+
+}  // namespace
+
+Shard::Shard(EventLoop& loop, ShardWorld& world, size_t index)
+    : loop_(loop), home_(loop.home()), world_(world), index_(index) {
+  home_.Assert();
+  budget_.limit_bytes = static_cast<size_t>(world.options.memory_budget_bytes) /
+                        static_cast<size_t>(std::max(world.options.loops, 1));
+}
+
+Shard::~Shard() = default;
+
+Status Shard::Load(const std::vector<std::string>& topics) {
+  home_.Assert();
+  for (const std::string& name : topics) {
+    Result<std::unique_ptr<Topic>> opened =
+        Topic::Open({loop_, world_.pool, world_.files, budget_, world_.options, *this}, name);
+    if (!opened.ok()) {
+      return Status(opened.status().code(), "topic " + name + ": " + opened.status().detail());
+    }
+    Topic& topic = **opened;
+    topics_.emplace(name, std::move(*opened));
+    world_.lookup->Tell(LookupDesk::Event::kTopicCreated, name, {});
+    for (const std::string& channel : topic.ChannelNames()) {
+      world_.lookup->Tell(LookupDesk::Event::kChannelCreated, name, channel);
+    }
+    topic.Start();
+  }
+  return Status();
+}
+
+// --- topics
+
+Topic* Shard::FindTopic(std::string_view name) {
+  if (last_topic_ != nullptr && last_topic_->name() == name) return last_topic_;
+  const auto it = topics_.find(name);
+  if (it == topics_.end()) return nullptr;
+  last_topic_ = it->second.get();
+  return last_topic_;
+}
+
+Result<Topic*> Shard::GetOrCreateTopic(std::string_view name) {
+  if (Topic* const topic = FindTopic(name)) return topic;
+  if (closing_) return Status(Code::kUnavailable, "exiting");
+  Result<std::unique_ptr<Topic>> opened = Topic::Open(
+      {loop_, world_.pool, world_.files, budget_, world_.options, *this}, std::string(name));
+  if (!opened.ok()) {
+    NSQ_LOG(kError, "TOPIC(", name, ") ERROR: failed to create - ", opened.status().detail());
+    return opened.status();
+  }
+  NSQ_LOG(kInfo, "TOPIC(", name, "): created");
+  Topic* const topic = opened->get();
+  topics_.emplace(std::string(name), std::move(*opened));
+  world_.lookup->Tell(LookupDesk::Event::kTopicCreated, name, {});
+  // Nothing flows until the channels that lookupd knows of are there.
+  world_.lookup->AskChannels(name, this);
+  return topic;
+}
+
+void Shard::PostChannels(const std::string& topic, std::vector<std::string> channels) {
+  loop_.Post(std::make_unique<ChannelsKnown>(this, topic, std::move(channels)));
+}
+
+void Shard::StartTopic(const std::string& name, const std::vector<std::string>& channels) {
+  home_.Assert();
+  Topic* const topic = FindTopic(name);
+  if (topic == nullptr || closing_) return;
+  for (const std::string& channel : channels) {
+    if (const Result<Channel*> made = topic->GetOrCreateChannel(channel); !made.ok()) break;
+  }
+  topic->Start();
+}
+
+size_t Shard::HomeOf(std::string_view topic) {
+  if (world_.shards.size() == 1) return 0;
+  if (const auto it = elsewhere_.find(topic); it != elsewhere_.end()) return it->second;
+  const size_t home = world_.placement.HomeOf(topic);
+  if (home != index_) {
+    // Names of topics long gone must not pile up; what is forgotten is asked for again.
+    if (elsewhere_.size() >= kMaxCachedHomes) elsewhere_.clear();
+    elsewhere_.emplace(std::string(topic), home);
+  }
+  return home;
+}
+
+Result<Topic*> Shard::LocalTopic(std::string_view topic) {
+  home_.Assert();
+  if (Topic* const here = FindTopic(topic)) return here;
+  if (HomeOf(topic) != index_) return static_cast<Topic*>(nullptr);
+  return GetOrCreateTopic(topic);
+}
+
+void Shard::EnsureTopic(std::string_view topic) {
+  home_.Assert();
+  if (FindTopic(topic) != nullptr) return;
+  const size_t home = HomeOf(topic);
+  if (home == index_) {
+    (void)GetOrCreateTopic(topic);  // whoever publishes to it hears why it cannot be made
+  } else {
+    Shard* const there = world_.shards[home];
+    there->loop_.Post(std::make_unique<CreateTopic>(there, topic));
+  }
+}
+
+void Shard::DeleteTopic(const std::string& name) {
+  const auto it = topics_.find(name);
+  if (it == topics_.end()) return;
+  std::unique_ptr<Topic> topic = std::move(it->second);
+  topics_.erase(it);
+  last_topic_ = nullptr;
+  world_.lookup->Tell(LookupDesk::Event::kTopicDeleted, name, {});
+  topic->Delete();
+  world_.placement.Forget(name);
+  world_.health.Forget(name);
+  loop_.DeferDelete(std::make_unique<Dying<Topic>>(std::move(topic)));
+}
+
+void Shard::OnChannelCreated(const Topic& topic, const std::string& channel) {
+  world_.lookup->Tell(LookupDesk::Event::kChannelCreated, topic.name(), channel);
+}
+
+void Shard::OnChannelDeleted(const Topic& topic, const std::string& channel) {
+  world_.lookup->Tell(LookupDesk::Event::kChannelDeleted, topic.name(), channel);
+}
+
+void Shard::OnTopicForsaken(Topic& topic) {
+  home_.Assert();
+  DeleteTopic(std::string(topic.name()));
+}
+
+void Shard::OnDiskStatus(const Topic& topic, const Status& status) {
+  world_.health.Note(topic.name(), status);
+}
+
+// --- publishing
+
+void Shard::Publish(std::string_view topic, std::span<const std::string_view> bodies,
+                    Duration defer, Publisher* publisher, uint64_t ticket) {
+  home_.Assert();
+  if (Topic* const here = FindTopic(topic)) {
+    here->Publish(bodies, defer, publisher, ticket);
+    return;
+  }
+  const size_t home = HomeOf(topic);
+  if (home == index_) {
+    PublishHere(topic, bodies, defer, publisher, ticket);
+    return;
+  }
+  PublishBatch& batch = BatchFor(home);
+  if (batch.topics.empty() || batch.topics.back() != topic) batch.topics.emplace_back(topic);
+  batch.items.push_back(
+      {batch.topics.size() - 1, batch.sizes.size(), bodies.size(), defer, publisher, ticket});
+  for (const std::string_view body : bodies) {
+    batch.sizes.push_back(body.size());
+    batch.bytes += body;
+  }
+}
+
+void Shard::PublishHere(std::string_view topic, std::span<const std::string_view> bodies,
+                        Duration defer, Publisher* publisher, uint64_t ticket) {
+  const Result<Topic*> here = GetOrCreateTopic(topic);
+  if (here.ok()) {
+    (*here)->Publish(bodies, defer, publisher, ticket);
+    return;
+  }
+  // Refused like any other answer: by a letter, never from inside the call.
+  auto refusal = std::make_unique<PublishAnswers>();
+  refusal->answers.push_back({publisher, ticket, here.status()});
+  loop_.Post(std::move(refusal));
+}
+
+Shard::PublishBatch& Shard::BatchFor(size_t shard) {
+  outgoing_.resize(world_.shards.size());
+  if (outgoing_[shard] == nullptr) {
+    outgoing_[shard] = std::make_unique<PublishBatch>(this, world_.shards[shard]);
+    loop_.AtTurnEnd(TurnPhase::kMail, &mail_task_);
+  }
+  return *outgoing_[shard];
+}
+
+void Shard::SendMail() {
+  home_.Assert();
+  for (auto& batch : outgoing_) {
+    if (batch == nullptr) continue;
+    EventLoop& there = batch->to->loop_;
+    there.Post(std::move(batch));
+  }
+}
+
+void Shard::AcceptBatch(PublishBatch& batch) {
+  home_.Assert();
+  remote_batches_.push_back(std::make_unique<RemoteBatch>(this, batch.from, batch.items));
+  RemoteBatch* const publisher = remote_batches_.back().get();
+  publisher->index = remote_batches_.size() - 1;
+  std::string_view rest = batch.bytes;
+  std::vector<std::string_view> bodies;
+  for (size_t i = 0; i < batch.items.size(); ++i) {
+    const PublishBatch::Item& item = batch.items[i];
+    bodies.clear();
+    for (size_t k = 0; k < item.bodies; ++k) {
+      const size_t size = batch.sizes[item.first_body + k];
+      bodies.push_back(rest.substr(0, size));
+      rest.remove_prefix(size);
+    }
+    // The topic may have been deleted and made again on another loop since the sender looked.
+    const std::string& topic = batch.topics[item.topic];
+    if (FindTopic(topic) == nullptr) elsewhere_.erase(topic);
+    Publish(topic, bodies, item.defer, publisher, i);
+  }
+}
+
+void Shard::OnBatchAnswered(RemoteBatch* batch) {
+  home_.Assert();
+  const size_t index = batch->index;
+  std::unique_ptr<RemoteBatch> done = std::move(remote_batches_[index]);
+  if (index + 1 < remote_batches_.size()) {
+    remote_batches_[index] = std::move(remote_batches_.back());
+    remote_batches_[index]->index = index;
+  }
+  remote_batches_.pop_back();
+  loop_.DeferDelete(std::make_unique<Dying<RemoteBatch>>(std::move(done)));
+}
+
+// --- clients
+
+void Shard::Adopt(UniqueFd fd) {
+  home_.Assert();
+  if (closing_) return;
+  auto session = std::make_unique<Session>(*this, std::move(fd));
+  sessions_.emplace(session.get(), std::move(session));
+}
+
+void Shard::Move(Session* session, std::string topic, std::string channel) {
+  home_.Assert();
+  Shard* const there = world_.shards[HomeOf(topic)];
+  auto letter = std::make_unique<AdoptSession>(there, session->Detach(), std::move(topic),
+                                               std::move(channel));
+  there->loop_.Post(std::move(letter));
+  OnSessionEnded(session);
+}
+
+void Shard::AcceptSession(MovingSession moving, const std::string& topic,
+                          const std::string& channel) {
+  home_.Assert();
+  if (closing_) return;
+  auto session = std::make_unique<Session>(*this, std::move(moving));
+  Session* const adopted = session.get();
+  sessions_.emplace(adopted, std::move(session));
+  if (FindTopic(topic) == nullptr) elsewhere_.erase(topic);
+  adopted->CompleteSubscribe(topic, channel);
+}
+
+void Shard::OnSessionEnded(Session* session) {
+  home_.Assert();
+  const auto it = sessions_.find(session);
+  if (it == sessions_.end()) return;
+  loop_.DeferDelete(std::make_unique<Dying<Session>>(std::move(it->second)));
+  sessions_.erase(it);
+}
+
+void Shard::CloseClients() {
+  home_.Assert();
+  closing_ = true;
+  // The objects stay: publishes of theirs may still be answered.
+  for (const auto& [key, session] : sessions_) session->Abort();
+}
+
+void Shard::CloseTopics() {
+  home_.Assert();
+  for (const auto& [name, topic] : topics_) topic->Close();
+}
+
+// --- questions from the HTTP API
+
+void Shard::Act(TopicAction action, std::string topic, std::string channel,
+                std::function<void(const Backend::ActionResult&)> done) {
+  home_.Assert();
+  const uint64_t number = next_question_++;
+  acting_.emplace(number, std::move(done));
+  const std::optional<size_t> home = action == TopicAction::kCreateTopic
+                                         ? world_.placement.HomeOf(topic)
+                                         : world_.placement.Find(topic);
+  if (!home) {
+    auto reply = std::make_unique<ActReply>(this, number);
+    reply->result = {Status(Code::kNotFound, "topic does not exist"), Backend::Missing::kTopic};
+    loop_.Post(std::move(reply));
+    return;
+  }
+  Shard* const there = world_.shards[*home];
+  there->loop_.Post(std::make_unique<ActRequest>(this, there, number, action, std::move(topic),
+                                                 std::move(channel)));
+}
+
+void Shard::OnActed(uint64_t number, const Backend::ActionResult& result) {
+  home_.Assert();
+  const auto it = acting_.find(number);
+  if (it == acting_.end()) return;
+  const auto done = std::move(it->second);
+  acting_.erase(it);
+  done(result);
+}
+
+Backend::ActionResult Shard::ActHere(TopicAction action, const std::string& topic_name,
+                                     const std::string& channel) {
+  if (action == TopicAction::kCreateTopic) return {GetOrCreateTopic(topic_name).status()};
+  Topic* const topic = FindTopic(topic_name);
+  if (topic == nullptr) {
+    return {Status(Code::kNotFound, "topic does not exist"), Backend::Missing::kTopic};
+  }
+  Status status;
+  switch (action) {
+    case TopicAction::kCreateTopic:
+      break;
+    case TopicAction::kDeleteTopic:
+      DeleteTopic(topic_name);
+      break;
+    case TopicAction::kEmptyTopic:
+      topic->Empty();
+      break;
+    case TopicAction::kPauseTopic:
+      topic->Pause();
+      break;
+    case TopicAction::kUnpauseTopic:
+      topic->Unpause();
+      break;
+    case TopicAction::kCreateChannel:
+      status = topic->GetOrCreateChannel(channel).status();
+      break;
+    case TopicAction::kDeleteChannel:
+      status = topic->DeleteChannel(channel);
+      break;
+    case TopicAction::kEmptyChannel:
+      status = topic->EmptyChannel(channel);
+      break;
+    case TopicAction::kPauseChannel:
+      status = topic->PauseChannel(channel, true);
+      break;
+    case TopicAction::kUnpauseChannel:
+      status = topic->PauseChannel(channel, false);
+      break;
+  }
+  return {status, status.code() == Code::kNotFound ? Backend::Missing::kChannel
+                                                   : Backend::Missing::kNothing};
+}
+
+void Shard::GatherStats(const StatsFilter& filter, std::function<void(DaemonStats)> done) {
+  home_.Assert();
+  const uint64_t number = next_question_++;
+  auto gather = std::make_unique<Gather>();
+  gather->left = world_.shards.size();
+  gather->done = std::move(done);
+  gathering_.emplace(number, std::move(gather));
+  for (Shard* const shard : world_.shards) {
+    shard->loop_.Post(std::make_unique<StatsRequest>(this, shard, number, filter));
+  }
+}
+
+DaemonStats Shard::StatsHere(const StatsFilter& filter) const {
+  DaemonStats stats;
+  for (const auto& [name, topic] : topics_) {
+    if (!filter.topic.empty() && filter.topic != name) continue;
+    TopicStats one = topic->Stats(filter);
+    // Asked for one channel: topics that lack it are left out.
+    if (!filter.channel.empty() && one.channels.empty()) continue;
+    stats.topics.push_back(std::move(one));
+  }
+  if (filter.include_clients) {
+    for (const auto& [key, session] : sessions_) {
+      if (session->has_published()) stats.producers.push_back(session->Describe());
+    }
+  }
+  return stats;
+}
+
+void Shard::OnStats(uint64_t number, DaemonStats part) {
+  home_.Assert();
+  const auto it = gathering_.find(number);
+  if (it == gathering_.end()) return;
+  DaemonStats& merged = it->second->merged;
+  std::move(part.topics.begin(), part.topics.end(), std::back_inserter(merged.topics));
+  std::move(part.producers.begin(), part.producers.end(), std::back_inserter(merged.producers));
+  if (--it->second->left > 0) return;
+  std::sort(merged.topics.begin(), merged.topics.end(),
+            [](const TopicStats& a, const TopicStats& b) { return a.name < b.name; });
+  const std::unique_ptr<Gather> gather = std::move(it->second);
+  gathering_.erase(it);
+  gather->done(std::move(gather->merged));
+}
+
+}  // namespace nsq::nsqd

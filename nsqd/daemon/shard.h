@@ -1,0 +1,164 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "common/event/event_loop.h"
+#include "common/event/unique_fd.h"
+#include "nsqd/http/backend.h"
+#include "nsqd/options.h"
+#include "nsqd/protocol/broker.h"
+#include "nsqd/queue/topic.h"
+
+namespace nsq {
+class HelperPool;
+}
+
+namespace nsq::nsqd {
+
+class Files;
+class Health;
+class LookupDesk;
+class Placement;
+class Session;
+class Shard;
+struct MovingSession;
+
+// What all shards share. Immutable once they run; what it points to says itself who may use it.
+struct ShardWorld {
+  const Options& options;
+  HelperPool& pool;
+  Files& files;
+  Placement& placement;
+  Health& health;
+  std::vector<Shard*> shards;    // by loop
+  LookupDesk* lookup = nullptr;  // set before the loops run
+};
+
+// Everything of nsqd that lives on one loop: the topics at home here, the sessions of clients that
+// are connected here, and the way to the topics of other loops.
+//
+// Home: its loop.
+// Across loops: publishes leave in one PublishBatch a turn for each other loop and are answered by
+// one PublishAnswers; a SUB takes the whole session to its topic's home; questions (actions,
+// statistics) are a letter each way, matched by number.
+class Shard : public Broker, private TopicObserver {
+ public:
+  Shard(EventLoop& loop, ShardWorld& world, size_t index);
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+  ~Shard() override;
+
+  // Opens topics that are in the data path, at start. The first error ends it.
+  Status Load(const std::vector<std::string>& topics);
+
+  // A client that was accepted for this loop.
+  void Adopt(UniqueFd fd);
+
+  // Ends all clients, as a stop does. Publishes of other loops are still taken.
+  void CloseClients();
+  // Writes and closes all topics; waits for the disk. Nothing may come afterwards.
+  void CloseTopics();
+
+  // --- Broker
+
+  EventLoop& loop() override { return loop_; }
+  const Options& options() const override { return world_.options; }
+  void Publish(std::string_view topic, std::span<const std::string_view> bodies, Duration defer,
+               Publisher* publisher, uint64_t ticket) override;
+  void EnsureTopic(std::string_view topic) override;
+  Result<Topic*> LocalTopic(std::string_view topic) override;
+  void Move(Session* session, std::string topic, std::string channel) override;
+  void OnSessionEnded(Session* session) override;
+
+  // --- for the HTTP API of this loop; see Backend
+
+  void Act(TopicAction action, std::string topic, std::string channel,
+           std::function<void(const Backend::ActionResult&)> done);
+  void GatherStats(const StatsFilter& filter, std::function<void(DaemonStats)> done);
+
+  // Any loop: what nsqlookupd knows of a topic of this shard, which may flow from then on.
+  void PostChannels(const std::string& topic, std::vector<std::string> channels);
+
+  // --- letters
+
+  struct PublishBatch;
+  struct PublishAnswers;
+  struct AdoptSession;
+  struct CreateTopic;
+  struct ChannelsKnown;
+  struct ActRequest;
+  struct ActReply;
+  struct StatsRequest;
+  struct StatsReply;
+
+ private:
+  class RemoteBatch;
+  struct Gather;
+  struct MailTask : TurnTask {
+    explicit MailTask(Shard* s) : shard(s) {}
+    void AtTurnEnd() noexcept override { shard->SendMail(); }
+    Shard* const shard;
+  };
+  struct Hash {
+    using is_transparent = void;
+    size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+  };
+
+  void OnChannelCreated(const Topic& topic, const std::string& channel) override;
+  void OnChannelDeleted(const Topic& topic, const std::string& channel) override;
+  void OnTopicForsaken(Topic& topic) override;
+  void OnDiskStatus(const Topic& topic, const Status& status) override;
+
+  Topic* FindTopic(std::string_view name) NSQ_REQUIRES(home_);
+  Result<Topic*> GetOrCreateTopic(std::string_view name) NSQ_REQUIRES(home_);
+  size_t HomeOf(std::string_view topic) NSQ_REQUIRES(home_);
+  void DeleteTopic(const std::string& name) NSQ_REQUIRES(home_);
+  void PublishHere(std::string_view topic, std::span<const std::string_view> bodies, Duration defer,
+                   Publisher* publisher, uint64_t ticket) NSQ_REQUIRES(home_);
+  PublishBatch& BatchFor(size_t shard) NSQ_REQUIRES(home_);
+  void AcceptBatch(PublishBatch& batch);
+  void OnBatchAnswered(RemoteBatch* batch);
+  void AcceptSession(MovingSession moving, const std::string& topic, const std::string& channel);
+  void StartTopic(const std::string& name, const std::vector<std::string>& channels);
+  Backend::ActionResult ActHere(TopicAction action, const std::string& topic,
+                                const std::string& channel) NSQ_REQUIRES(home_);
+  void OnActed(uint64_t number, const Backend::ActionResult& result);
+  DaemonStats StatsHere(const StatsFilter& filter) const NSQ_REQUIRES(home_);
+  void OnStats(uint64_t number, DaemonStats part);
+  void SendMail();
+
+  EventLoop& loop_;
+  const Home& home_;
+  ShardWorld& world_;
+  const size_t index_;
+  MemoryBudget budget_ NSQ_GUARDED_BY(home_);
+
+  std::unordered_map<std::string, std::unique_ptr<Topic>, Hash, std::equal_to<>> topics_
+      NSQ_GUARDED_BY(home_);
+  Topic* last_topic_ NSQ_GUARDED_BY(home_) = nullptr;  // found last: producers repeat themselves
+  std::unordered_map<std::string, size_t, Hash, std::equal_to<>> elsewhere_ NSQ_GUARDED_BY(home_);
+
+  std::unordered_map<Session*, std::unique_ptr<Session>> sessions_ NSQ_GUARDED_BY(home_);
+  std::vector<std::unique_ptr<RemoteBatch>> remote_batches_ NSQ_GUARDED_BY(home_);
+  std::vector<std::unique_ptr<PublishBatch>> outgoing_ NSQ_GUARDED_BY(home_);  // by shard
+
+  uint64_t next_question_ NSQ_GUARDED_BY(home_) = 1;
+  std::unordered_map<uint64_t, std::function<void(const Backend::ActionResult&)>> acting_
+      NSQ_GUARDED_BY(home_);
+  std::unordered_map<uint64_t, std::unique_ptr<Gather>> gathering_ NSQ_GUARDED_BY(home_);
+
+  bool closing_ NSQ_GUARDED_BY(home_) = false;
+  // Before whatever may still register it.
+  MailTask mail_task_{this};
+};
+
+}  // namespace nsq::nsqd
