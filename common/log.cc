@@ -39,18 +39,6 @@ std::string_view Word(LogLevel level) {
   return "INFO";
 }
 
-std::string Stamp() {
-  const WallTime now = WallNow();
-  const time_t whole = static_cast<time_t>(UnixSeconds(now));
-  tm parts{};
-  localtime_r(&whole, &parts);
-  char text[48];
-  const size_t n = std::strftime(text, sizeof text, "%Y/%m/%d %H:%M:%S", &parts);
-  std::snprintf(text + n, sizeof text - n, ".%06d ",
-                static_cast<int>(UnixNanos(now) % 1'000'000'000 / 1000));
-  return text;
-}
-
 }  // namespace
 
 std::optional<LogLevel> ParseLogLevel(std::string_view word) {
@@ -75,6 +63,20 @@ void InitLogging(const std::string& program, const std::string& prefix, LogLevel
   std::call_once(once, [] { google::InitGoogleLogging(name->c_str()); });
 }
 
+std::string FormatLogTime(bool with_micros) {
+  const WallTime now = WallNow();
+  const time_t whole = static_cast<time_t>(UnixSeconds(now));
+  tm parts{};
+  localtime_r(&whole, &parts);
+  char text[48];
+  const size_t n = std::strftime(text, sizeof text, "%Y/%m/%d %H:%M:%S", &parts);
+  if (with_micros) {
+    std::snprintf(text + n, sizeof text - n, ".%06d",
+                  static_cast<int>(UnixNanos(now) % 1'000'000'000 / 1000));
+  }
+  return text;
+}
+
 void SetLogLevel(LogLevel level) {
   internal::least_log_level.store(static_cast<int>(level), std::memory_order_relaxed);
 }
@@ -86,7 +88,7 @@ LogLevel GetLogLevel() {
 void LogLine(LogLevel level, std::string_view text) {
   // One severity for glog: its own levels would filter and flush by rules that are not NSQ's.
   google::LogMessage(__FILE__, __LINE__, google::GLOG_INFO).stream()
-      << Prefix() << Stamp() << Word(level) << ": " << text;
+      << Prefix() << FormatLogTime(true) << ' ' << Word(level) << ": " << text;
 }
 
 }  // namespace nsq

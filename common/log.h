@@ -21,6 +21,9 @@ void InitLogging(const std::string& program, const std::string& prefix, LogLevel
 void SetLogLevel(LogLevel level);
 LogLevel GetLogLevel();
 
+// "2026/11/20 22:47:42.840121", local time; without microseconds "2026/11/20 22:47:42".
+std::string FormatLogTime(bool with_micros);
+
 // Writes one line, whatever the level. kFatal is a word here; ending the process is the caller's.
 void LogLine(LogLevel level, std::string_view text);
 
