@@ -398,8 +398,11 @@ void Shard::OnBatchAnswered(RemoteBatch* batch) {
 void Shard::Adopt(UniqueFd fd) {
   home_.Assert();
   if (closing_) return;
-  auto session = std::make_unique<Session>(*this, std::move(fd));
-  sessions_.emplace(session.get(), std::move(session));
+  // Unique over loops: a connection keeps its number when it moves.
+  const ConnectionId id{next_connection_++ * world_.shards.size() + index_};
+  auto session = std::make_unique<Session>(*this, id, std::move(fd));
+  Session* const adopted = session.get();
+  sessions_.emplace(adopted, std::move(session));
 }
 
 void Shard::Move(Session* session, std::string topic, std::string channel) {
@@ -415,18 +418,25 @@ void Shard::AcceptSession(MovingSession moving, const std::string& topic,
                           const std::string& channel) {
   home_.Assert();
   if (closing_) return;
+  if (FindTopic(topic) == nullptr) elsewhere_.erase(topic);
+  const Result<Topic*> here = LocalTopic(topic);
+  if (here.ok() && *here == nullptr) {
+    // Deleted and made again on another loop since the sender looked.
+    Shard* const there = world_.shards[HomeOf(topic)];
+    there->loop_.Post(std::make_unique<AdoptSession>(there, std::move(moving), topic, channel));
+    return;
+  }
   auto session = std::make_unique<Session>(*this, std::move(moving));
   Session* const adopted = session.get();
   sessions_.emplace(adopted, std::move(session));
-  if (FindTopic(topic) == nullptr) elsewhere_.erase(topic);
-  adopted->CompleteSubscribe(topic, channel);
+  adopted->CompleteSubscribe(here, channel);
 }
 
 void Shard::OnSessionEnded(Session* session) {
   home_.Assert();
   const auto it = sessions_.find(session);
   if (it == sessions_.end()) return;
-  loop_.DeferDelete(std::make_unique<Dying<Session>>(std::move(it->second)));
+  loop_.DeferDelete(std::move(it->second));
   sessions_.erase(it);
 }
 
@@ -434,7 +444,7 @@ void Shard::CloseClients() {
   home_.Assert();
   closing_ = true;
   // The objects stay: publishes of theirs may still be answered.
-  for (const auto& [key, session] : sessions_) session->Abort();
+  for (const auto& [key, session] : sessions_) session->Stop();
 }
 
 void Shard::CloseTopics() {

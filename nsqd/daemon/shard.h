@@ -147,6 +147,7 @@ class Shard : public Broker, private TopicObserver {
   Topic* last_topic_ NSQ_GUARDED_BY(home_) = nullptr;  // found last: producers repeat themselves
   std::unordered_map<std::string, size_t, Hash, std::equal_to<>> elsewhere_ NSQ_GUARDED_BY(home_);
 
+  uint64_t next_connection_ NSQ_GUARDED_BY(home_) = 0;
   std::unordered_map<Session*, std::unique_ptr<Session>> sessions_ NSQ_GUARDED_BY(home_);
   std::vector<std::unique_ptr<RemoteBatch>> remote_batches_ NSQ_GUARDED_BY(home_);
   std::vector<std::unique_ptr<PublishBatch>> outgoing_ NSQ_GUARDED_BY(home_);  // by shard

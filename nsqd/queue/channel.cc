@@ -3,12 +3,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "common/check.h"
+#include "common/wire/names.h"
 
 namespace nsq::nsqd {
 namespace {
-
-constexpr std::string_view kEphemeralSuffix = "#ephemeral";
 
 Status NotInFlight() { return Status(Code::kNotFound, "ID not in flight"); }
 
@@ -20,7 +18,7 @@ Channel::Channel(const Home& home, std::string name, ChannelNumber number,
     : home_(home),
       name_(std::move(name)),
       number_(number),
-      ephemeral_(name_.ends_with(kEphemeralSuffix)),
+      ephemeral_(IsEphemeral(name_)),
       options_(options),
       log_(log),
       journal_(journal),

@@ -4,11 +4,10 @@
 #include <utility>
 
 #include "common/log.h"
+#include "common/wire/names.h"
 
 namespace nsq::nsqd {
 namespace {
-
-constexpr std::string_view kEphemeralSuffix = "#ephemeral";
 
 // Messages one channel hands out in one turn; then the sockets are served.
 constexpr size_t kDispatchBudget = 2048;
@@ -39,7 +38,7 @@ LogOptions MakeLogOptions(const Options& options, std::string dir) {
 
 Topic::Topic(const World& world, std::string name)
     : name_(std::move(name)),
-      ephemeral_(name_.ends_with(kEphemeralSuffix)),
+      ephemeral_(IsEphemeral(name_)),
       world_(world),
       loop_(world.loop),
       home_(world.loop.home()),
@@ -286,7 +285,7 @@ Result<Channel*> Topic::GetOrCreateChannel(std::string_view name) {
   home_.Assert();
   if (leaving_) return Exiting();
   if (Channel* const channel = FindChannel(name)) return channel;
-  const bool channel_ephemeral = name.ends_with(kEphemeralSuffix);
+  const bool channel_ephemeral = IsEphemeral(name);
   // What is gone with its consumers leaves no trace in the journal.
   Journal* const journal = channel_ephemeral ? nullptr : journal_.get();
   auto made = std::make_unique<Channel>(home_, std::string(name), next_channel_++,
