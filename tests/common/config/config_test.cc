@@ -67,9 +67,10 @@ class ConfigTest : public testing::Test {
 };
 
 TEST_F(ConfigTest, AllFourFormsAreEqual) {
-  for (const std::vector<std::string>& form :
-       {std::vector<std::string>{"-node-id", "3"}, {"-node-id=3"}, {"--node-id", "3"},
-        {"--node-id=3"}}) {
+  for (const std::vector<std::string>& form : {std::vector<std::string>{"-node-id", "3"},
+                                               {"-node-id=3"},
+                                               {"--node-id", "3"},
+                                               {"--node-id=3"}}) {
     Config config("nsqd", SomeFlags());
     EXPECT_EQ(config.Load(form, &out_, &err_), std::nullopt);
     EXPECT_EQ(config.Int("node-id"), 3);
@@ -187,9 +188,9 @@ TEST_F(ConfigTest, VersionComesAfterTheFlagsAndBeforeTheFile) {
   EXPECT_TRUE(out_.starts_with("nsqd v1.3.0 (built w/")) << out_;
   EXPECT_EQ(err_, "");
   EXPECT_EQ(Load({"-version", "-unknown"}), 2);
-  EXPECT_EQ(Config("nsqd", SomeFlags())
-                .Load(std::vector<std::string>{"-version=false"}, &out_, &err_),
-            std::nullopt);
+  EXPECT_EQ(
+      Config("nsqd", SomeFlags()).Load(std::vector<std::string>{"-version=false"}, &out_, &err_),
+      std::nullopt);
 }
 
 TEST_F(ConfigTest, TheCommandLineWinsOverTheFileAndTheFileOverTheDefault) {
@@ -225,8 +226,9 @@ TEST_F(ConfigTest, ThreeKeysAreCheckedEvenIfTheCommandLineDecides) {
 
 TEST_F(ConfigTest, AMissingFileEndsTheProgram) {
   EXPECT_EQ(Load({"-config=does/not/exist"}), 1);
-  EXPECT_TRUE(err_.ends_with(" FATAL: failed to load config file does/not/exist - open "
-                             "does/not/exist: no such file or directory\n"))
+  EXPECT_TRUE(
+      err_.ends_with(" FATAL: failed to load config file does/not/exist - open "
+                     "does/not/exist: no such file or directory\n"))
       << err_;
 }
 
@@ -268,8 +270,7 @@ TEST_F(ConfigTest, GflagsKnowsTheValues) {
 
 TEST_F(ConfigTest, AFlagsOwnCheckRefusesAfterItsKind) {
   std::vector<Flag> flags = SomeFlags();
-  flags.push_back({"opt", "", Kind::kStringList, "", "", "name,value",
-                   [](std::string_view text) {
+  flags.push_back({"opt", "", Kind::kStringList, "", "", "name,value", [](std::string_view text) {
                      return text == "nope" ? "invalid option nope" : "";
                    }});
   Config config("nsq_tail", flags, "nsq_tail v1.3.0");

@@ -42,10 +42,31 @@ TEST(DurationTest, ParsesWhatGoParses) {
 }
 
 TEST(DurationTest, RefusesEverythingElse) {
-  for (const char* text :
-       {"", "-", "+", "3", "-3", "1d", "1w", "s", ".s", ".", "1 s", " 1s", "1s ", "1m 30s", "--1s",
-        "1e3s", "0x1s", "1,5s", "00", "1ss", "1S", "9223372036854775808ns", "-9223372036854775809ns",
-        "2562048h", "99999999999999999999s"}) {
+  for (const char* text : {"",
+                           "-",
+                           "+",
+                           "3",
+                           "-3",
+                           "1d",
+                           "1w",
+                           "s",
+                           ".s",
+                           ".",
+                           "1 s",
+                           " 1s",
+                           "1s ",
+                           "1m 30s",
+                           "--1s",
+                           "1e3s",
+                           "0x1s",
+                           "1,5s",
+                           "00",
+                           "1ss",
+                           "1S",
+                           "9223372036854775808ns",
+                           "-9223372036854775809ns",
+                           "2562048h",
+                           "99999999999999999999s"}) {
     EXPECT_FALSE(ParseGoDuration(text).has_value()) << text;
   }
 }
