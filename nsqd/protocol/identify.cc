@@ -1,0 +1,268 @@
+#include "nsqd/protocol/identify.h"
+
+#include <algorithm>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <variant>
+
+#include "common/strings.h"
+#include "common/version.h"
+#include "common/wire/json.h"
+
+namespace nsq::nsqd {
+namespace {
+
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
+// What Go calls the default level, and shows when deflate is not in use.
+constexpr int kDefaultDeflateLevel = 6;
+
+bool IsContinuation(char c) { return (static_cast<uint8_t>(c) & 0xC0) == 0x80; }
+
+// Length of the valid UTF-8 sequence that `text` starts with; 0 if there is none.
+size_t Utf8Length(std::string_view text) {
+  const auto first = static_cast<uint8_t>(text[0]);
+  if (first < 0x80) return 1;
+  const size_t length = first >= 0xC2 && first < 0xE0   ? 2
+                        : first >= 0xE0 && first < 0xF0 ? 3
+                        : first >= 0xF0 && first < 0xF5 ? 4
+                                                        : 0;
+  if (length == 0 || text.size() < length) return 0;
+  if (!std::all_of(text.begin() + 1, text.begin() + static_cast<std::ptrdiff_t>(length),
+                   IsContinuation)) {
+    return 0;
+  }
+  const auto second = static_cast<uint8_t>(text[1]);
+  if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second >= 0xA0) ||
+      (first == 0xF0 && second < 0x90) || (first == 0xF4 && second >= 0x90)) {
+    return 0;
+  }
+  return length;
+}
+
+// The number of a "\uXXXX" that `text` starts with; 0 if it does not.
+uint32_t EscapedUnit(std::string_view text) {
+  if (text.size() < 6 || text[0] != '\\' || text[1] != 'u') return 0;
+  uint32_t unit = 0;
+  for (const char c : text.substr(2, 4)) {
+    const char lower = static_cast<char>(c | 0x20);
+    if (c >= '0' && c <= '9') {
+      unit = unit * 16 + static_cast<uint32_t>(c - '0');
+    } else if (lower >= 'a' && lower <= 'f') {
+      unit = unit * 16 + static_cast<uint32_t>(lower - 'a' + 10);
+    } else {
+      return 0;
+    }
+  }
+  return unit;
+}
+
+// Go's decoder puts U+FFFD for bytes that are no UTF-8 and for half a surrogate pair, where ours
+// refuses the text: a host whose name is in Latin-1 must not be shut out.
+std::string Repaired(std::string_view json) {
+  std::string repaired;
+  repaired.reserve(json.size());
+  while (!json.empty()) {
+    size_t length = 1;
+    std::string_view put;
+    if (json[0] == '\\') {
+      length = std::min<size_t>(2, json.size());
+      const uint32_t unit = EscapedUnit(json);
+      if (unit >= 0xD800 && unit < 0xE000) {
+        const uint32_t low = EscapedUnit(json.substr(6));
+        const bool pair = unit < 0xDC00 && low >= 0xDC00 && low < 0xE000;
+        length = pair ? 12 : 6;
+        if (!pair) put = kReplacement;
+      }
+    } else {
+      length = Utf8Length(json);
+      if (length == 0) put = kReplacement;
+      length = std::max<size_t>(length, 1);
+    }
+    repaired += put.empty() ? json.substr(0, length) : put;
+    json.remove_prefix(length);
+  }
+  return repaired;
+}
+
+using Field = std::variant<std::monostate, std::string*, bool*, int64_t*, int32_t*>;
+
+Field FieldOf(std::string_view key, IdentifyRequest* request) {
+  std::string name(key);
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
+  if (name == "client_id") return &request->client_id;
+  if (name == "hostname") return &request->hostname;
+  if (name == "user_agent") return &request->user_agent;
+  if (name == "feature_negotiation") return &request->feature_negotiation;
+  if (name == "heartbeat_interval") return &request->heartbeat_interval;
+  if (name == "output_buffer_size") return &request->output_buffer_size;
+  if (name == "output_buffer_timeout") return &request->output_buffer_timeout;
+  if (name == "tls_v1") return &request->tls_v1;
+  if (name == "deflate") return &request->deflate;
+  if (name == "deflate_level") return &request->deflate_level;
+  if (name == "snappy") return &request->snappy;
+  if (name == "sample_rate") return &request->sample_rate;
+  if (name == "msg_timeout") return &request->msg_timeout;
+  if (name == "topology_region") return &request->topology_region;
+  if (name == "topology_zone") return &request->topology_zone;
+  return {};
+}
+
+// Fills a request while the text is read, since only the order of keys tells which is the last.
+class Reader : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  explicit Reader(IdentifyRequest* request) : request_(request) {}
+
+  bool null() override { return true; }
+  bool boolean(bool value) override { return Set<bool>(value); }
+  bool number_integer(number_integer_t value) override { return SetNumber(value); }
+  bool number_unsigned(number_unsigned_t value) override {
+    return value <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max())
+               ? SetNumber(static_cast<int64_t>(value))
+               : Skip();
+  }
+  bool number_float(number_float_t, const string_t&) override { return Skip(); }
+  bool string(string_t& value) override { return Set<std::string>(value); }
+  bool binary(binary_t&) override { return Skip(); }
+  bool start_object(size_t) override { return depth_++ == 0 || Skip(); }
+  bool start_array(size_t) override { return std::exchange(depth_, depth_ + 1) > 0 && Skip(); }
+  bool end_object() override { return Leave(); }
+  bool end_array() override { return Leave(); }
+  bool key(string_t& name) override {
+    if (depth_ == 1) field_ = FieldOf(name, request_);
+    return true;
+  }
+  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception&) override {
+    return false;
+  }
+
+ private:
+  // A value that nobody asked for is fine, one of another type than its field's is not.
+  bool Skip() const { return depth_ > 0 && std::holds_alternative<std::monostate>(field_); }
+
+  template <typename T, typename Value>
+  bool Set(Value value) {
+    T** const field = std::get_if<T*>(&field_);
+    if (field == nullptr || depth_ != 1) return Skip();
+    **field = value;
+    return true;
+  }
+  bool SetNumber(int64_t value) {
+    if (std::holds_alternative<int32_t*>(field_) && depth_ == 1) {
+      if (value != static_cast<int32_t>(value)) return false;
+      return Set<int32_t>(static_cast<int32_t>(value));
+    }
+    return Set<int64_t>(value);
+  }
+  bool Leave() {
+    if (--depth_ == 1) field_ = Field();
+    return true;
+  }
+
+  IdentifyRequest* const request_;
+  size_t depth_ = 0;
+  Field field_;  // that the next value at depth 1 is for, and all that is inside it
+};
+
+int64_t Ms(Duration duration) { return std::chrono::duration_cast<milliseconds>(duration).count(); }
+
+bool Within(int64_t value, int64_t least, int64_t most) { return value >= least && value <= most; }
+
+}  // namespace
+
+std::optional<IdentifyRequest> DecodeIdentify(std::string_view json) {
+  // These two mean something to the parser that they do not mean to JSON.
+  if (json.find('\0') != std::string_view::npos || json.starts_with("\xEF\xBB\xBF")) {
+    return std::nullopt;
+  }
+  IdentifyRequest request;
+  Reader reader(&request);
+  if (!nlohmann::json::sax_parse(Repaired(json), &reader)) return std::nullopt;
+  return request;
+}
+
+std::optional<Refusal> ApplyIdentify(const IdentifyRequest& request, const Options& options,
+                                     ClientInfo* client) {
+  client->client_id = request.client_id;
+  client->hostname = request.hostname;
+  client->user_agent = request.user_agent;
+  client->topology_region = request.topology_region;
+  client->topology_zone = request.topology_zone;
+
+  Terms& terms = client->terms;
+  if (request.heartbeat_interval == -1) {
+    terms.heartbeat_interval = Duration::zero();
+  } else if (request.heartbeat_interval != 0) {
+    if (!Within(request.heartbeat_interval, 1000, Ms(options.max_heartbeat_interval))) {
+      return refusal::BadTerm("heartbeat interval", request.heartbeat_interval);
+    }
+    terms.heartbeat_interval = milliseconds(request.heartbeat_interval);
+  }
+  if (request.output_buffer_timeout == -1) {
+    terms.output_buffer_timeout = Duration::zero();
+  } else if (request.output_buffer_timeout != 0) {
+    if (!Within(request.output_buffer_timeout, Ms(options.min_output_buffer_timeout),
+                Ms(options.max_output_buffer_timeout))) {
+      return refusal::BadTerm("output buffer timeout", request.output_buffer_timeout);
+    }
+    terms.output_buffer_timeout = milliseconds(request.output_buffer_timeout);
+  }
+  if (request.output_buffer_size == -1) {
+    terms.output_buffer_size = 1;
+    terms.output_buffer_timeout = Duration::zero();
+  } else if (request.output_buffer_size != 0) {
+    if (!Within(request.output_buffer_size, 64, options.max_output_buffer_size)) {
+      return refusal::BadTerm("output buffer size", request.output_buffer_size);
+    }
+    terms.output_buffer_size = request.output_buffer_size;
+  }
+  if (!Within(request.sample_rate, 0, 99)) {
+    return refusal::BadTerm("sample rate", request.sample_rate);
+  }
+  terms.sample_rate = request.sample_rate;
+  if (request.msg_timeout != 0) {
+    if (!Within(request.msg_timeout, 1000, Ms(options.max_msg_timeout))) {
+      return refusal::BadTerm("msg timeout", request.msg_timeout);
+    }
+    terms.msg_timeout = milliseconds(request.msg_timeout);
+  }
+  if (!client->identified) client->first_terms = terms;
+  client->identified = true;
+  return std::nullopt;
+}
+
+std::string IdentifyResponse(const ClientInfo& client, const Options& options) {
+  const Terms& terms = client.terms;
+  std::string json = StrCat(
+      "{\"max_rdy_count\":", options.max_rdy_count, ",\"version\":\"", kVersion,
+      "\",\"max_msg_timeout\":", Ms(options.max_msg_timeout),
+      ",\"msg_timeout\":", Ms(terms.msg_timeout),
+      ",\"tls_v1\":false,\"deflate\":false,\"deflate_level\":",
+      std::min(kDefaultDeflateLevel, options.max_deflate_level),
+      ",\"max_deflate_level\":", options.max_deflate_level,
+      ",\"snappy\":false,\"sample_rate\":", terms.sample_rate,
+      ",\"auth_required\":false,\"output_buffer_size\":", terms.output_buffer_size,
+      ",\"output_buffer_timeout\":", Ms(terms.output_buffer_timeout), ",\"topology_region\":");
+  AppendJsonString(options.topology_region, &json);
+  json += ",\"topology_zone\":";
+  AppendJsonString(options.topology_zone, &json);
+  json += '}';
+  return json;
+}
+
+std::string ToString(const IdentifyRequest& request) {
+  const auto word = [](bool value) { return value ? "true" : "false"; };
+  return StrCat("{ClientID:", request.client_id, " Hostname:", request.hostname,
+                " HeartbeatInterval:", request.heartbeat_interval,
+                " OutputBufferSize:", request.output_buffer_size,
+                " OutputBufferTimeout:", request.output_buffer_timeout,
+                " FeatureNegotiation:", word(request.feature_negotiation),
+                " TLSv1:", word(request.tls_v1), " Deflate:", word(request.deflate),
+                " DeflateLevel:", request.deflate_level, " Snappy:", word(request.snappy),
+                " SampleRate:", request.sample_rate, " UserAgent:", request.user_agent,
+                " MsgTimeout:", request.msg_timeout, " TopologyRegion:", request.topology_region,
+                " TopologyZone:", request.topology_zone, "}");
+}
+
+}  // namespace nsq::nsqd
