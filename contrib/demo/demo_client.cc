@@ -24,7 +24,8 @@ void DemoClient::Connect() {
     retry_.ArmAfter(kRetryDelay);
     return;
   }
-  connection_ = std::make_unique<Connection>(loop_, std::move(*fd), this);
+  Connection::Handler* const handler = this;
+  connection_ = std::make_unique<Connection>(loop_, std::move(*fd), handler);
   Send(kMagicV2);
   OnConnected();
 }
