@@ -40,15 +40,21 @@ function(nsq_program)
     RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 endfunction()
 
-# nsq_test(NAME common_event_test SOURCES ... LINKS ... [TIMEOUT s] [LABELS ...]): one binary a
-# folder, one ctest entry for each TEST.
+# nsq_test(NAME common_event_test SOURCES ... LINKS ... [THREADS] [TIMEOUT s] [LABEL name]): one
+# binary a folder, one ctest entry for each TEST. The label is `unit` if none is given. THREADS: it
+# has several, so it is one of those built by the target nsq_tsan and labelled `unit-threads`.
+add_custom_target(nsq_tsan)
 function(nsq_test)
-  cmake_parse_arguments(ARG "" "NAME;TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "THREADS" "NAME;TIMEOUT;LABEL" "SOURCES;LINKS" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
-  if(NOT ARG_LABELS)
-    set(ARG_LABELS unit)
+  if(NOT ARG_LABEL)
+    set(ARG_LABEL unit)
+    if(ARG_THREADS)
+      set(ARG_LABEL unit-threads)
+      add_dependencies(nsq_tsan ${ARG_NAME})
+    endif()
   endif()
   add_executable(${ARG_NAME} ${ARG_SOURCES})
   target_link_libraries(${ARG_NAME} PRIVATE nsq_flags ${ARG_LINKS} GTest::gmock GTest::gtest_main)
@@ -57,7 +63,7 @@ function(nsq_test)
   target_compile_definitions(${ARG_NAME} PRIVATE NSQ_BIN_DIR="${PROJECT_BINARY_DIR}/bin"
                                                  NSQ_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   gtest_discover_tests(${ARG_NAME} DISCOVERY_MODE PRE_TEST
-    PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+    PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS ${ARG_LABEL})
 endfunction()
 
 # nsq_fuzzer(NAME fuzz_commands SOURCES ... LINKS ... CORPUS dir)

@@ -24,7 +24,7 @@ if [ "${1:-}" != "--quick" ]; then
   step "what crosses threads, under the thread sanitizer"
   cmake --preset tsan
   cmake --build build-tsan -j "$jobs" --target nsq_tsan
-  ctest --test-dir build-tsan -L unit -R "$(cat tests/tsan_tests.txt)" -j "$jobs" --output-on-failure
+  ctest --test-dir build-tsan -L unit-threads -j "$jobs" --output-on-failure
 fi
 
 step "everything, in release mode"
