@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <deque>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -70,7 +71,9 @@ void Register(const Flag& flag) {
   gflags::CommandLineFlagInfo known;
   // gflags takes '-' for '_' when it finds nothing better: glog's log_prefix is not our log-prefix.
   if (gflags::GetCommandLineFlagInfo(flag.name.c_str(), &known) && known.name == flag.name) return;
-  const auto* const lasting = new Flag(flag);
+  // Reachable for good, or leak checkers would complain: gflags keeps pointers into the texts only.
+  static auto* const all = new std::deque<Flag>;
+  const Flag* const lasting = &all->emplace_back(flag);
   const char* const name = lasting->name.c_str();
   const char* const help = lasting->help.c_str();
   const FlagValue value = Fallback(flag);
