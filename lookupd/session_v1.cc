@@ -143,7 +143,7 @@ void SessionV1::Execute(std::string_view line, Moment now, Buffer* out) {
       Fail(StrCat("E_BAD_CHANNEL ", command, " channel name '", channel, "' is not valid"), out);
     } else {
       command == "REGISTER" ? Register(topic, channel) : Unregister(topic, channel);
-      AppendLookupFrame(kOk, out);
+      AppendLookupFrame(kOkAnswer, out);
     }
   } else {
     Fail(StrCat("E_INVALID invalid command ", command), out);
@@ -156,7 +156,7 @@ void SessionV1::Ping(Moment now, Buffer* out) {
     NSQ_LOG(kDebug, "CLIENT(", remote_address_, "): pinged (last ping ", FormatGoDuration(since),
             ")");
   }
-  AppendLookupFrame(kOk, out);
+  AppendLookupFrame(kOkAnswer, out);
 }
 
 void SessionV1::Register(std::string_view topic, std::string_view channel) {

@@ -23,7 +23,7 @@ inline constexpr size_t kMessageHeaderBytes = 8 + 2 + kMessageIdBytes;
 // The bytes of a frame around a message's body.
 inline constexpr size_t kMessageFrameBytes = kFrameHeaderBytes + kMessageHeaderBytes;
 
-inline constexpr std::string_view kOk = "OK";
+inline constexpr std::string_view kOkAnswer = "OK";
 inline constexpr std::string_view kHeartbeat = "_heartbeat_";
 inline constexpr std::string_view kCloseWait = "CLOSE_WAIT";
 

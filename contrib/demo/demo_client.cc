@@ -76,7 +76,7 @@ bool TcpPublisher::Publish(std::string_view line) {
 }
 
 void TcpPublisher::OnFrame(FrameType type, std::string_view payload) {
-  if (type == FrameType::kResponse && payload == kOk) ++accepted_;
+  if (type == FrameType::kResponse && payload == kOkAnswer) ++accepted_;
 }
 
 Consumer::Consumer(EventLoop& loop, std::string address, std::string topic, std::string channel,

@@ -62,7 +62,8 @@ bool Answers::Say(Buffer* out) {
   for (; !silent_ && first_ != next_; ++first_) {
     const Answer& answer = At(first_);
     if (!answer.given) return true;
-    AppendFrame(answer.type, answer.text == nullptr ? kOk : std::string_view(*answer.text), out);
+    AppendFrame(answer.type, answer.text == nullptr ? kOkAnswer : std::string_view(*answer.text),
+                out);
     silent_ = answer.fatal;
   }
   if (silent_) first_ = next_;  // what was to follow is not said

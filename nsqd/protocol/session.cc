@@ -261,7 +261,7 @@ void Session::CompleteSubscribe(const Result<Topic*>& topic, std::string_view ch
   writable_ = true;
   info_.state = ClientState::kSubscribed;
   held_sub_.reset();
-  Respond(kOk);
+  Respond(kOkAnswer);
   PauseOrResume();
 }
 

@@ -184,7 +184,8 @@ bool Session::Identify(std::string_view data) {
   ArmTimer();
   // Layers that were negotiated begin behind this answer, each with an OK of its own
   // (Connection::PushFilter). None is offered yet.
-  Respond(request->feature_negotiation ? IdentifyResponse(info_, options_) : std::string(kOk));
+  Respond(request->feature_negotiation ? IdentifyResponse(info_, options_)
+                                       : std::string(kOkAnswer));
   return true;
 }
 
