@@ -25,7 +25,8 @@ class Consumer {
  public:
   virtual ~Consumer() = default;
 
-  // Takes a copy; the message is in flight to this consumer from now on. Must not call the channel,
+  // Takes a copy; the message is in flight to this consumer from now on. Of the channel only
+  // SetWritable may be called from here.
   // but for SetWritable(false): a turn's worth of large messages is more than a socket takes.
   virtual void Deliver(const Delivery& delivery) = 0;
 
