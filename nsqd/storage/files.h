@@ -63,6 +63,9 @@ class Files {
   virtual Status SyncDir(const std::string& dir) = 0;
 };
 
+// "a/b" -> "a", "b" -> ".".
+std::string ParentDir(const std::string& path);
+
 // The real ones. Lives as long as the process.
 Files& PosixFiles();
 

@@ -16,6 +16,10 @@
 
 namespace nsq::nsqd {
 
+enum class EntryType : uint8_t;
+class JournalEncoder;
+struct SyncedFile;
+
 // A message that was delivered or deferred and is not finished.
 struct Unfinished {
   Sequence sequence;
@@ -66,6 +70,9 @@ struct TopicState {
 // and the file is written anew (WantsCompaction, Compact).
 class Journal {
  public:
+  // Of entries that a disk does not take; more than any turn makes.
+  static constexpr size_t kMaxBatchBytes = size_t{4} << 20;
+
   // Opens or makes `path` and reads it into `*state`. A torn or damaged end is cut off, a damaged
   // entry before it is skipped and counted; `first` is used for a new one. Reads files: for
   // start-up and topic creation.
@@ -86,7 +93,9 @@ class Journal {
   void Deferred(Sequence sequence, WallTime due);
   void Gap(SequenceRange gap);
 
-  // Everything below `cursor` has been delivered once, or passed over.
+  // Everything below `cursor` has been delivered once, or passed over. A deferred publish that was
+  // finished before the cursor came by is named by Finished again when it does: a compaction in
+  // between has forgotten it.
   void Delivered(ChannelNumber number, Sequence cursor);
   // An unfinished message goes out again, now with `attempts`.
   void Redelivered(ChannelNumber number, Sequence sequence, uint16_t attempts);
@@ -109,7 +118,9 @@ class Journal {
   // Entries of this turn that must not be written: their publishes were refused.
   void DropBatch();
 
-  Status Sync();  // any thread, as AppendFile::Sync
+  // Waits for the disk: for a clean stop. Otherwise the log's syncs take care of the journal.
+  Status Sync();
+  std::shared_ptr<SyncedFile> synced_file() const;
 
   bool WantsCompaction() const;
   // Writes a new file that says `state`, in place of the old one. On an error the old one stays.
@@ -121,10 +132,25 @@ class Journal {
   Status RemoveFile();
 
  private:
-  // (to be filled by the implementation)
-};
+  Journal(Files& files, std::string path, const Home& home);
 
-// Applies entries to a state; what Open does with a file. Pure, for tests and tools.
-class JournalReplay;
+  static Result<TopicState> Read(Files& files, const std::string& path, Sequence first,
+                                 Journal* journal);
+  void Begin(EntryType type, ChannelNumber number) NSQ_REQUIRES(home_);
+  Status OpenFile() NSQ_REQUIRES(home_);
+  Status WriteSnapshot(const std::vector<std::byte>& bytes) NSQ_REQUIRES(home_);
+
+  Files& files_;
+  const std::string path_;
+  const Home& home_;
+  const std::shared_ptr<SyncedFile> file_;
+  std::unique_ptr<JournalEncoder> batch_ NSQ_GUARDED_BY(home_);
+  size_t kept_bytes_ NSQ_GUARDED_BY(home_) = 0;  // of the batch: from Writes that failed
+  uint64_t size_bytes_ NSQ_GUARDED_BY(home_) = 0;
+  uint64_t snapshot_bytes_ NSQ_GUARDED_BY(home_) = 0;  // that the file began with
+  uint64_t damaged_entries_ NSQ_GUARDED_BY(home_) = 0;
+  bool must_compact_ NSQ_GUARDED_BY(home_) =
+      false;  // entries were dropped, or the file's end is bad
+};
 
 }  // namespace nsq::nsqd

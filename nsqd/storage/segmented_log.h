@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,12 +17,18 @@
 namespace nsq {
 class EventLoop;
 class HelperPool;
+class Timer;
 }  // namespace nsq
 
 namespace nsq::nsqd {
 
 class Chunk;
-class SegmentFile;
+struct ColdRead;
+struct DamagedStretch;
+struct LogHandle;
+struct Segment;
+struct SyncedFile;
+struct SyncFiles;
 
 // When a publisher hears OK.
 enum class Durability {
@@ -114,6 +120,10 @@ class SegmentedLog {
   // one is under way are one more afterwards (group commit). Does nothing if synced() == written().
   void StartSync();
 
+  // From now on a sync makes the journal's file last as well, and first: a deferred publish needs
+  // its entry there. OpenTopic ties the two.
+  void SyncWith(std::shared_ptr<SyncedFile> journal);
+
   // Writes what is unwritten (kMemory) and syncs, waiting for the disk: for a clean stop.
   Status Close();
 
@@ -162,7 +172,106 @@ class SegmentedLog {
   Status RemoveFiles();
 
  private:
-  // (to be filled by the implementation)
+  friend struct ColdRead;  // they come back through OnColdRead and OnSynced
+  friend struct SyncFiles;
+
+  // A read of the disk that is under way.
+  struct Reading {
+    Sequence segment;
+    uint64_t offset;
+  };
+
+  SegmentedLog(EventLoop& loop, HelperPool& pool, Files& files, MemoryBudget* budget,
+               const LogOptions& options, Sequence first, Listener* listener);
+
+  bool memory_only() const { return options_.dir.empty(); }
+  std::string PathOf(Sequence segment) const;
+
+  // recovery
+  Status Recover();
+  Result<uint64_t> CheckFile(Sequence segment) NSQ_REQUIRES(home_);
+  Status FindSegments() NSQ_REQUIRES(home_);
+  Status RecoverNewest() NSQ_REQUIRES(home_);
+  Status CutTornEnd(Segment& segment, uint64_t offset) NSQ_REQUIRES(home_);
+  void CountDamage(Segment& segment, const DamagedStretch& damage) NSQ_REQUIRES(home_);
+
+  // writing
+  Chunk& RoomFor(size_t size_bytes) NSQ_REQUIRES(home_);
+  Status WriteUpTo(Sequence end) NSQ_REQUIRES(home_);
+  Status WriteChunk(Chunk& chunk) NSQ_REQUIRES(home_);
+  Status PrepareSegment(Sequence first) NSQ_REQUIRES(home_);
+  Status AppendToSegment(Segment& segment, std::span<const std::byte> bytes) NSQ_REQUIRES(home_);
+  void DropBatch() NSQ_REQUIRES(home_);
+  bool IsFull(const Segment& segment) const NSQ_REQUIRES(home_);
+
+  // syncing
+  void SubmitSync() NSQ_REQUIRES(home_);
+  void OnSynced(const SyncFiles& done);
+  void MaybeSync() NSQ_REQUIRES(home_);
+  bool journal_unsynced() const NSQ_REQUIRES(home_);
+
+  // reading
+  Outcome ReadSlowly(Sequence sequence, LogReader* reader, Record* record) NSQ_REQUIRES(home_);
+  std::shared_ptr<Chunk> FindInMemory(Sequence sequence) const NSQ_REQUIRES(home_);
+  std::shared_ptr<Chunk> FindCold(Sequence sequence) NSQ_REQUIRES(home_);
+  Segment* SegmentOf(Sequence sequence) NSQ_REQUIRES(home_);
+  bool StartRead(Sequence sequence) NSQ_REQUIRES(home_);
+  void ReadAhead(Sequence sequence) NSQ_REQUIRES(home_);
+  void OnColdRead(ColdRead& done);
+  bool InGap(Sequence sequence) const NSQ_REQUIRES(home_);
+
+  // memory
+  void Charge(const Chunk& chunk) NSQ_REQUIRES(home_);
+  void Discharge(const Chunk& chunk) NSQ_REQUIRES(home_);
+  void DropFront() NSQ_REQUIRES(home_);
+  void Evict() NSQ_REQUIRES(home_);
+  void EvictCold(size_t keep) NSQ_REQUIRES(home_);
+  void RemoveDeadSegments() NSQ_REQUIRES(home_);
+  Sequence memory_begin() const NSQ_REQUIRES(home_);
+
+  // housekeeping
+  void ArmTimer() NSQ_REQUIRES(home_);
+  void OnTimer();
+
+  EventLoop& loop_;
+  const Home& home_;
+  HelperPool& pool_;
+  Files& files_;
+  MemoryBudget* const budget_;
+  const LogOptions options_;
+  Listener* const listener_;
+  const std::shared_ptr<LogHandle> handle_;
+
+  Sequence begin_ NSQ_GUARDED_BY(home_);     // nothing below is there
+  Sequence released_ NSQ_GUARDED_BY(home_);  // nothing below is wanted
+  Sequence appended_ NSQ_GUARDED_BY(home_);
+  Sequence batch_begin_ NSQ_GUARDED_BY(home_);  // what Write drops if it fails
+  Sequence written_ NSQ_GUARDED_BY(home_);
+  Sequence synced_ NSQ_GUARDED_BY(home_);
+  Sequence plain_from_ NSQ_GUARDED_BY(home_);  // no gap and nothing released from here on
+  std::vector<SequenceRange> gaps_ NSQ_GUARDED_BY(home_);  // sorted, none touching the next
+
+  // The newest part of the log, and what is unwritten. Consecutive but for jumps.
+  std::deque<std::shared_ptr<Chunk>> recent_ NSQ_GUARDED_BY(home_);
+  size_t recent_messages_ NSQ_GUARDED_BY(home_) = 0;
+  std::shared_ptr<Chunk> spare_ NSQ_GUARDED_BY(home_);  // kept for the next one to be made
+  size_t next_capacity_ NSQ_GUARDED_BY(home_);
+  // What was read from the disk, most recently used last.
+  std::vector<std::shared_ptr<Chunk>> cold_ NSQ_GUARDED_BY(home_);
+  size_t memory_bytes_ NSQ_GUARDED_BY(home_) = 0;
+
+  std::vector<std::unique_ptr<Segment>> segments_ NSQ_GUARDED_BY(home_);  // by first sequence
+  std::vector<Reading> reading_ NSQ_GUARDED_BY(home_);
+  bool reader_waits_ NSQ_GUARDED_BY(home_) = false;
+  LogDamage damage_ NSQ_GUARDED_BY(home_);
+
+  std::shared_ptr<SyncedFile> journal_ NSQ_GUARDED_BY(home_);
+  bool syncing_ NSQ_GUARDED_BY(home_) = false;
+  bool sync_again_ NSQ_GUARDED_BY(home_) = false;
+  bool new_names_ NSQ_GUARDED_BY(home_) = false;  // in the directory, not synced yet
+
+  std::unique_ptr<Timer> timer_ NSQ_GUARDED_BY(home_);  // made when first needed
+  bool used_ NSQ_GUARDED_BY(home_) = false;             // since the timer last looked
 };
 
 }  // namespace nsq::nsqd

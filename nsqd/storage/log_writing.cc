@@ -1,0 +1,474 @@
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "common/check.h"
+#include "common/event/event_loop.h"
+#include "common/event/timer.h"
+#include "common/log.h"
+#include "nsqd/storage/chunk.h"
+#include "nsqd/storage/log_jobs.h"
+#include "nsqd/storage/segment.h"
+#include "nsqd/storage/segmented_log.h"
+#include "nsqd/storage/synced_file.h"
+
+// SegmentedLog: appending, writing, syncing, releasing, and the memory all that takes.
+
+namespace nsq::nsqd {
+namespace {
+
+// A topic that says little takes little; a busy one gets there in six steps.
+constexpr size_t kFirstChunkBytes = 4096;
+constexpr size_t kLastChunkBytes = size_t{256} * 1024;
+
+// A segment whose first half is consumed already is sealed at this size: a topic that keeps up
+// then leaves so little behind that most of it is unlinked before it reaches the disk.
+constexpr uint64_t kSmallSegmentBytes = uint64_t{8} << 20;
+
+constexpr Duration kDefaultTick = seconds(2);
+
+}  // namespace
+
+// --- appending
+
+Sequence SegmentedLog::Append(WallTime timestamp, WallTime deliver_at, std::string_view body) {
+  home_.Assert();
+  const Record record{appended_, timestamp, deliver_at, body};
+  const size_t size_bytes = EncodedSize(record);
+  EncodeRecord(record, RoomFor(size_bytes).Extend(size_bytes));
+  ++appended_;
+  ++recent_messages_;
+  return record.sequence;
+}
+
+Chunk& SegmentedLog::RoomFor(size_t size_bytes) {
+  if (!recent_.empty()) {
+    Chunk& tail = *recent_.back();
+    if (tail.end() == appended_ && tail.HasRoom(size_bytes)) return tail;
+  }
+  std::shared_ptr<Chunk> chunk;
+  if (spare_ && spare_.use_count() == 1 && spare_->capacity_bytes() >= size_bytes) {
+    chunk = std::move(spare_);
+    chunk->Restart(appended_);
+  } else {
+    chunk = std::make_shared<Chunk>(appended_, std::max(next_capacity_, size_bytes));
+    next_capacity_ = std::min(2 * next_capacity_, kLastChunkBytes);
+    Charge(*chunk);
+  }
+  recent_.push_back(std::move(chunk));
+  return *recent_.back();
+}
+
+void SegmentedLog::JumpTo(Sequence next) {
+  home_.Assert();
+  NSQ_CHECK(batch_begin_ == appended_ && appended_ < next);
+  // What kMemory still holds is in chunks of its own and finds its place when it is written.
+  AddGap({appended_, next});
+  if (written_ == appended_) written_ = next;
+  if (synced_ == appended_) synced_ = next;
+  appended_ = batch_begin_ = next;
+}
+
+// --- writing
+
+Status SegmentedLog::Write() {
+  home_.Assert();
+  used_ = true;
+  ArmTimer();
+  if (memory_only()) {
+    batch_begin_ = written_ = synced_ = appended_;
+    return Status();
+  }
+  if (options_.durability != Durability::kMemory) {
+    if (written_ == appended_) return Status();
+    if (Status status = WriteUpTo(appended_); !status.ok()) {
+      DropBatch();
+      return status;
+    }
+    batch_begin_ = appended_;
+    Evict();
+    MaybeSync();
+    return Status();
+  }
+  const uint64_t unwritten = CountBetween(written_, appended_);
+  uint64_t excess = unwritten - std::min(unwritten, options_.memory_messages);
+  if (budget_->over() && recent_.size() > 1) excess = std::max<uint64_t>(excess, 1);
+  if (excess > 0) {
+    if (Status status = WriteUpTo(written_ + excess); !status.ok()) {
+      DropBatch();
+      return status;
+    }
+  }
+  batch_begin_ = appended_;
+  Evict();
+  return Status();
+}
+
+// Writes whole chunks, the oldest first, until `end` is among them.
+Status SegmentedLog::WriteUpTo(Sequence end) {
+  const Sequence written_before = written_;
+  const size_t segments_before = segments_.size();
+  const Segment* const newest = segments_.empty() ? nullptr : segments_.back().get();
+  const uint64_t size_before = newest == nullptr ? 0 : newest->size_bytes;
+  const Sequence end_before = newest == nullptr ? Sequence{} : newest->end;
+  const size_t index_before = newest == nullptr ? 0 : newest->index.size();
+
+  size_t next = recent_.size();
+  while (next > 0 && !recent_[next - 1]->written()) --next;
+  Status status;
+  for (; status.ok() && next < recent_.size() && written_ < end; ++next) {
+    status = WriteChunk(*recent_[next]);
+  }
+  if (status.ok()) return status;
+
+  // Whole records of a refused batch must go too: their publishers are told that it failed and
+  // will send them again.
+  while (segments_.size() > segments_before) {
+    const Sequence first = segments_.back()->first;
+    segments_.pop_back();
+    const Status removed = files_.Remove(PathOf(first));
+    // Left over, it is cut to nothing before it is used again.
+    if (!removed.ok()) NSQ_LOG(kWarn, "LOG: ", removed.detail());
+  }
+  if (segments_before > 0) {
+    Segment& old = *segments_.back();
+    if (old.file && !old.sealed) {
+      if (const Status undone = old.file->Truncate(size_before); !undone.ok()) {
+        NSQ_LOG(kError, "LOG: cannot undo a partial write, sealing - ", undone.detail());
+        old.sealed = true;
+      }
+    } else if (old.size_bytes > size_before) {
+      // Sealed in this very batch: what it took of it is behind its end.
+      NSQ_CHECK(old.sealed);
+      if (!old.file || !old.file->Truncate(size_before).ok()) {
+        NSQ_LOG(kError, "LOG(", PathOf(old.first), "): a refused batch stays behind the end");
+      }
+    }
+    old.size_bytes = size_before;
+    old.end = end_before;
+    old.index.resize(index_before);
+  }
+  written_ = written_before;
+  for (const auto& chunk : recent_) {
+    if (chunk->end() <= written_before) continue;
+    chunk->set_written_count(chunk->first() < written_before ? written_before - chunk->first() : 0);
+  }
+  return status;
+}
+
+Status SegmentedLog::WriteChunk(Chunk& chunk) {
+  const Sequence first = chunk.first() + chunk.written_count();
+  const std::span<const std::byte> bytes = chunk.unwritten_bytes();
+  if (Status status = PrepareSegment(first); !status.ok()) return status;
+  Segment& segment = *segments_.back();
+  segment.Remember({first, segment.size_bytes});
+  if (Status status = AppendToSegment(segment, bytes); !status.ok()) return status;
+  segment.end = chunk.end();
+  chunk.set_written_count(chunk.count());
+  written_ = chunk.end();
+  return Status();
+}
+
+Status SegmentedLog::AppendToSegment(Segment& segment, std::span<const std::byte> bytes) {
+  const size_t size_bytes = bytes.size();
+  while (!bytes.empty()) {
+    const Result<size_t> n = segment.file->Append(bytes);
+    if (!n.ok()) return n.status();
+    bytes = bytes.subspan(*n);
+  }
+  segment.size_bytes += size_bytes;
+  return Status();
+}
+
+bool SegmentedLog::IsFull(const Segment& segment) const {
+  if (segment.size_bytes >= options_.segment_bytes) return true;
+  return segment.size_bytes >= kSmallSegmentBytes &&
+         released_ >= segment.first + (segment.end - segment.first) / 2;
+}
+
+// Makes the newest segment one that `first` can be appended to.
+Status SegmentedLog::PrepareSegment(Sequence first) {
+  if (!segments_.empty()) {
+    Segment& newest = *segments_.back();
+    if (!newest.sealed && newest.end == first && !IsFull(newest)) {
+      if (newest.file) return Status();
+      Result<std::unique_ptr<AppendFile>> file = files_.OpenAppend(PathOf(newest.first));
+      if (!file.ok()) return file.status();
+      newest.file = std::move(*file);
+      return Status();
+    }
+    if (newest.first == first) {
+      segments_.pop_back();  // nothing in it: made again under the same name
+    } else {
+      newest.sealed = true;
+      if (newest.end <= synced_) newest.file.reset();
+    }
+  }
+
+  const std::string path = PathOf(first);
+  Result<std::unique_ptr<AppendFile>> file = files_.OpenAppend(path);
+  if (!file.ok()) return file.status();
+  auto segment = std::make_unique<Segment>();
+  segment->first = segment->end = first;
+  segment->file = std::move(*file);
+  segment->index.push_back({first, kSegmentHeaderBytes});
+  std::array<std::byte, kSegmentHeaderBytes> header;
+  EncodeSegmentHeader({first, 0, loop_.WallClock()}, header.data());
+  // A file that could not be removed may have this name.
+  Status status = segment->file->Truncate(0);
+  if (status.ok()) status = AppendToSegment(*segment, header);
+  if (!status.ok()) {
+    const Status removed = files_.Remove(path);
+    if (!removed.ok()) NSQ_LOG(kWarn, "LOG: ", removed.detail());
+    return status;
+  }
+  segments_.push_back(std::move(segment));
+  new_names_ = true;
+  return Status();
+}
+
+void SegmentedLog::DropBatch() {
+  recent_messages_ -= appended_ - batch_begin_;
+  appended_ = batch_begin_;
+  while (!recent_.empty() && recent_.back()->first() >= appended_) {
+    Discharge(*recent_.back());
+    recent_.pop_back();
+  }
+  if (!recent_.empty() && recent_.back()->end() > appended_) recent_.back()->TruncateTo(appended_);
+}
+
+Status SegmentedLog::Close() {
+  home_.Assert();
+  if (memory_only()) return Status();
+  Status status = WriteUpTo(appended_);
+  batch_begin_ = appended_;
+  for (const auto& segment : segments_) {
+    if (status.ok() && segment->file && segment->end > synced_) status = segment->file->Sync();
+  }
+  if (status.ok() && new_names_) status = files_.SyncDir(options_.dir);
+  if (status.ok()) synced_ = written_;
+  for (const auto& segment : segments_) segment->file.reset();
+  return status;
+}
+
+// --- syncing
+
+void SegmentedLog::SyncWith(std::shared_ptr<SyncedFile> journal) {
+  home_.Assert();
+  journal_ = std::move(journal);
+  if (journal_unsynced()) ArmTimer();
+}
+
+void SegmentedLog::StartSync() {
+  home_.Assert();
+  if (memory_only() || synced_ == written_) return;
+  if (syncing_) {
+    sync_again_ = true;
+  } else {
+    SubmitSync();
+  }
+}
+
+// Only what somebody still wants is worth a sync; the caller of StartSync decides for kFsync.
+void SegmentedLog::MaybeSync() {
+  if (options_.durability != Durability::kOs || syncing_) return;
+  const Sequence from = std::max(synced_, released_);
+  if (written_ > from && written_ - from >= options_.sync_every) SubmitSync();
+}
+
+void SegmentedLog::SubmitSync() {
+  auto job = std::make_unique<SyncFiles>();
+  job->handle = handle_;
+  job->files = &files_;
+  job->upto = written_;
+  for (auto at = segments_.rbegin(); at != segments_.rend() && (*at)->end > synced_; ++at) {
+    if ((*at)->file) job->segments.push_back((*at)->file);
+  }
+  if (new_names_) job->dirs.push_back(options_.dir);
+  new_names_ = false;
+  if (journal_ && journal_->unsynced && journal_->file) {
+    job->journal = journal_;
+    job->journal_file = journal_->file;
+    if (journal_->new_name && job->dirs.empty()) job->dirs.push_back(options_.dir);
+    if (journal_->new_dir) job->dirs.push_back(ParentDir(options_.dir));
+    journal_->unsynced = journal_->wanted = journal_->new_name = journal_->new_dir = false;
+  }
+  syncing_ = true;
+  pool_.Submit(std::move(job), &loop_);
+}
+
+void SegmentedLog::OnSynced(const SyncFiles& done) {
+  home_.Assert();
+  if (done.journal && done.journal_file == done.journal->file) {
+    if (done.journal_status.ok()) {
+      done.journal->whole = true;
+    } else {
+      done.journal->failed = true;
+    }
+  }
+  if (done.status.ok()) {
+    syncing_ = false;
+    synced_ = std::max(synced_, done.upto);
+    for (const auto& segment : segments_) {
+      if (segment->sealed && segment->end <= synced_) segment->file.reset();
+    }
+    listener_->OnLogSynced(done.status, done.upto);
+  } else {
+    // The kernel may have dropped the pages and will not say so again: nothing in these files
+    // counts as synced any more, and nothing is added to them.
+    NSQ_LOG(kError, "LOG(", options_.dir, "): sync failed - ", done.status.detail());
+    new_names_ = true;
+    for (const auto& segment : segments_) {
+      if (segment->end <= synced_) continue;
+      segment->sealed = true;
+      segment->file.reset();
+    }
+    listener_->OnLogSynced(done.status, written_);
+    synced_ = written_;
+    syncing_ = false;
+  }
+  if (sync_again_ && synced_ < written_) SubmitSync();
+  sync_again_ = false;
+}
+
+// --- releasing
+
+void SegmentedLog::Release(Sequence sequence) {
+  home_.Assert();
+  sequence = std::min(sequence, batch_begin_);
+  if (sequence <= released_) return;
+  released_ = begin_ = sequence;
+  plain_from_ = std::max(plain_from_, released_);
+  if (options_.durability == Durability::kMemory || memory_only()) {
+    written_ = std::max(written_, released_);
+  }
+  if (options_.durability != Durability::kFsync) synced_ = std::max(synced_, released_);
+
+  while (recent_.size() > 1 && recent_.front()->end() <= released_) DropFront();
+  if (!recent_.empty()) {
+    Chunk& front = *recent_.front();
+    if (front.end() <= released_ && recent_.front().use_count() == 1) {
+      // The tail, all of it consumed: its memory is still in the processor's cache.
+      recent_messages_ = 0;
+      front.Restart(appended_);
+    } else if (front.first() < released_) {
+      const size_t count = std::min<size_t>(front.count(), released_ - front.first());
+      front.set_written_count(std::max(front.written_count(), count));
+    }
+  }
+  std::erase_if(cold_, [&](const std::shared_ptr<Chunk>& chunk) {
+    home_.Assert();
+    if (chunk->end() > released_) return false;
+    Discharge(*chunk);
+    return true;
+  });
+  const auto alive = std::find_if(gaps_.begin(), gaps_.end(),
+                                  [&](const SequenceRange& gap) { return gap.end > sequence; });
+  gaps_.erase(gaps_.begin(), alive);
+  RemoveDeadSegments();
+  used_ = true;
+  ArmTimer();
+}
+
+void SegmentedLog::RemoveDeadSegments() {
+  size_t dead = 0;
+  while (dead < segments_.size() && segments_[dead]->end <= released_) {
+    // The newest is kept while it is small: most topics have only that one.
+    const Segment& segment = *segments_[dead];
+    if (dead + 1 == segments_.size() && !segment.sealed && !IsFull(segment)) break;
+    ++dead;
+  }
+  if (dead == 0) return;
+  auto job = std::make_unique<RemoveSegments>();
+  job->files = &files_;
+  for (size_t i = 0; i < dead; ++i) job->paths.push_back(PathOf(segments_[i]->first));
+  segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(dead));
+  pool_.Submit(std::move(job), &loop_);
+}
+
+// --- memory
+
+void SegmentedLog::Charge(const Chunk& chunk) {
+  memory_bytes_ += chunk.capacity_bytes();
+  budget_->used_bytes += chunk.capacity_bytes();
+}
+
+void SegmentedLog::Discharge(const Chunk& chunk) {
+  memory_bytes_ -= chunk.capacity_bytes();
+  budget_->used_bytes -= chunk.capacity_bytes();
+}
+
+void SegmentedLog::DropFront() {
+  std::shared_ptr<Chunk> chunk = std::move(recent_.front());
+  recent_.pop_front();
+  recent_messages_ -= chunk->count();
+  // Kept for the next one to be made, unless it is of an unusual size or memory is short.
+  if (chunk->capacity_bytes() == kLastChunkBytes && !budget_->over()) std::swap(chunk, spare_);
+  if (chunk) Discharge(*chunk);
+}
+
+void SegmentedLog::Evict() {
+  if (memory_only()) return;
+  while (recent_.size() > 1 && recent_.front()->written() &&
+         (recent_messages_ - recent_.front()->count() >= options_.memory_messages ||
+          budget_->over())) {
+    DropFront();
+  }
+}
+
+void SegmentedLog::EvictCold(size_t keep) {
+  while (cold_.size() > keep) {
+    Discharge(*cold_.front());
+    cold_.erase(cold_.begin());
+  }
+}
+
+// --- housekeeping
+
+bool SegmentedLog::journal_unsynced() const {
+  return journal_ && journal_->unsynced && journal_->wanted && journal_->file;
+}
+
+void SegmentedLog::ArmTimer() {
+  if (timer_ && timer_->armed()) return;
+  if (!timer_) timer_ = std::make_unique<Timer>(loop_, [this] { OnTimer(); });
+  timer_->ArmAfter(options_.sync_timeout > Duration(0) ? options_.sync_timeout : kDefaultTick);
+}
+
+void SegmentedLog::OnTimer() {
+  home_.Assert();
+  const bool idle = !used_;
+  used_ = false;
+  const bool unsynced = written_ > std::max(synced_, released_);
+  if (options_.durability == Durability::kOs && !memory_only() && !syncing_ &&
+      (unsynced || journal_unsynced())) {
+    SubmitSync();
+  }
+  if (reader_waits_ && reading_.empty()) {
+    // A file could not be opened: perhaps it can now.
+    reader_waits_ = false;
+    listener_->OnLogReadable();
+  }
+  if (budget_->over()) {
+    Evict();
+    EvictCold(0);
+  }
+  if (idle && released_ >= appended_) {
+    for (const auto& chunk : recent_) Discharge(*chunk);
+    recent_.clear();
+    recent_messages_ = 0;
+    if (spare_) Discharge(*spare_);
+    spare_.reset();
+    EvictCold(0);
+    next_capacity_ = kFirstChunkBytes;
+  }
+  if (idle && !syncing_ && !unsynced) {
+    // The next write opens it again.
+    if (!segments_.empty()) segments_.back()->file.reset();
+    if (journal_ && !journal_->used && !journal_->unsynced) journal_->file.reset();
+  }
+  if (journal_) journal_->used = false;
+  if (!idle || syncing_ || reader_waits_ || !recent_.empty() || !cold_.empty()) ArmTimer();
+}
+
+}  // namespace nsq::nsqd

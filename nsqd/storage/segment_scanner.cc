@@ -1,0 +1,154 @@
+#include "nsqd/storage/segment_scanner.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "nsqd/storage/bytes.h"
+
+namespace nsq::nsqd {
+namespace {
+
+constexpr size_t kSmallestRecord = kRecordHeaderBytes + 1;
+constexpr size_t kPageBytes = 4096;
+
+}  // namespace
+
+SegmentScanner::SegmentScanner(const ReadFile& file, uint64_t offset, Sequence next,
+                               const Limits& limits)
+    : file_(file), limits_(limits), offset_(offset), next_(next) {}
+
+bool SegmentScanner::Next(ScannedBlock* block) {
+  *block = ScannedBlock();
+  unreadable_ = false;
+  if (offset_ >= limits_.file_bytes || next_ >= limits_.end) return false;
+  Record record;
+  size_t size_bytes = 0;
+  const Status status = ReadRecord(offset_, &record, &size_bytes);
+  if (!status.ok() || record.sequence < next_) {
+    block->damage = Resync();
+    if (block->damage->to_file_end) return true;
+  } else if (record.sequence >= limits_.end) {
+    offset_ = limits_.file_bytes;
+    return false;
+  } else {
+    next_ = record.sequence;
+  }
+  block->chunk_offset = offset_;
+  block->chunk = TakeRun();
+  return true;
+}
+
+void SegmentScanner::Load(uint64_t offset, size_t size_bytes) {
+  const uint64_t rest = limits_.file_bytes - offset;
+  size_bytes = static_cast<size_t>(std::min<uint64_t>(rest, size_bytes));
+  if (capacity_ < size_bytes) {
+    buffer_ = std::make_unique_for_overwrite<std::byte[]>(size_bytes);
+    capacity_ = size_bytes;
+  }
+  loaded_at_ = offset;
+  loaded_ = 0;
+  const Result<size_t> read = file_.ReadAt(offset, {buffer_.get(), size_bytes});
+  if (read.ok()) {
+    loaded_ = *read;
+    return;
+  }
+  // A bad sector takes its page with it, not the block.
+  unreadable_ = true;
+  for (size_t at = 0; at < size_bytes; at += kPageBytes) {
+    const std::span<std::byte> page(buffer_.get() + at, std::min(kPageBytes, size_bytes - at));
+    const Result<size_t> piece = file_.ReadAt(offset + at, page);
+    if (!piece.ok()) std::memset(page.data(), 0, page.size());
+    loaded_ = at + (piece.ok() ? *piece : page.size());
+  }
+}
+
+Status SegmentScanner::ReadRecord(uint64_t offset, Record* record, size_t* size_bytes) {
+  if (offset < loaded_at_ || offset >= loaded_at_ + loaded_) Load(offset, kBlockBytes);
+  const auto decode = [&] {
+    const size_t at = static_cast<size_t>(offset - loaded_at_);
+    return DecodeRecord({buffer_.get() + at, loaded_ - at}, limits_.max_record_bytes, record,
+                        size_bytes);
+  };
+  Status status = decode();
+  if (status.code() == Code::kNotFound && offset != loaded_at_) {
+    Load(offset, kBlockBytes);
+    status = decode();
+  }
+  if (status.code() == Code::kNotFound && *size_bytes > loaded_ &&
+      limits_.file_bytes - offset >= *size_bytes) {
+    Load(offset, *size_bytes);
+    status = decode();
+  }
+  return status;
+}
+
+// Finds the next good record after offset_ and goes there.
+DamagedStretch SegmentScanner::Resync() {
+  DamagedStretch damage;
+  damage.offset = offset_;
+  damage.lost.begin = next_;
+  uint64_t at = offset_ + 1;
+  for (; at + kSmallestRecord <= limits_.file_bytes; ++at) {
+    if (at < loaded_at_ || at + kRecordHeaderBytes > loaded_at_ + loaded_) {
+      Load(at, kBlockBytes);
+      if (loaded_ < kRecordHeaderBytes) break;  // the file is shorter than it was
+    }
+    const std::byte* const bytes = buffer_.get() + (at - loaded_at_);
+    const uint32_t size = LoadLittle<uint32_t>(bytes);
+    const Sequence sequence{LoadLittle<uint64_t>(bytes + 8)};
+    // What was there cannot have been more than its bytes could hold.
+    const uint64_t most = (at - damage.offset) / kSmallestRecord;
+    if (size < kSmallestRecord || size > limits_.max_record_bytes ||
+        size > limits_.file_bytes - at || sequence < next_ || sequence >= limits_.end ||
+        sequence - next_ > most) {
+      continue;
+    }
+    Record record;
+    size_t size_bytes = 0;
+    if (!ReadRecord(at, &record, &size_bytes).ok()) continue;
+    damage.size_bytes = at - damage.offset;
+    damage.lost.end = sequence;
+    damage.unreadable = unreadable_;
+    offset_ = at;
+    next_ = sequence;
+    return damage;
+  }
+  damage.size_bytes = limits_.file_bytes - damage.offset;
+  damage.lost.end = limits_.end;
+  damage.to_file_end = true;
+  damage.unreadable = unreadable_;
+  offset_ = limits_.file_bytes;
+  return damage;
+}
+
+// The good records from offset_ on, as far as the buffer goes; there is at least one.
+std::shared_ptr<Chunk> SegmentScanner::TakeRun() {
+  // The run takes the buffer with it, so it had better begin with the run.
+  if (loaded_at_ != offset_) {
+    size_t first_bytes = LoadLittle<uint32_t>(buffer_.get() + (offset_ - loaded_at_));
+    Load(offset_, std::max(first_bytes, kBlockBytes));
+  }
+  std::vector<uint32_t> offsets;
+  size_t at = 0;
+  Sequence next = next_;
+  while (at < loaded_ && next < limits_.end) {
+    Record record;
+    size_t size_bytes = 0;
+    const Status status = DecodeRecord({buffer_.get() + at, loaded_ - at}, limits_.max_record_bytes,
+                                       &record, &size_bytes);
+    if (!status.ok() || record.sequence != next) break;
+    offsets.push_back(static_cast<uint32_t>(at));
+    at += size_bytes;
+    ++next;
+  }
+  auto chunk =
+      std::make_shared<Chunk>(next_, std::move(buffer_), capacity_, at, std::move(offsets));
+  capacity_ = 0;
+  loaded_ = 0;
+  offset_ += at;
+  next_ = next;
+  return chunk;
+}
+
+}  // namespace nsq::nsqd
