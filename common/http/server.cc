@@ -7,6 +7,7 @@
 #include <event2/listener.h>
 
 #include <algorithm>
+#include <mutex>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -86,7 +87,7 @@ class Server::Core final : public ExchangeOwner {
   Core(EventLoop& loop, const Router& router, Limits limits);
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
-  ~Core();
+  virtual ~Core();
 
   Status Listen(UniqueFd fd);
   void Stop();
@@ -112,6 +113,19 @@ class Server::Core final : public ExchangeOwner {
   void OnWritten(evhttp_connection* connection);
   void OnConnectionGone(evhttp_connection* connection);
   void CloseIdle();
+
+  static void OnAcceptError(evconnlistener* listener, void* http);
+
+  // evhttp passes itself to the error callback of its listeners, and carries nothing of ours: this
+  // says whose it is. Servers of all loops, so under a mutex; read only when accepting fails.
+  struct Registry {
+    std::mutex mutex;
+    std::unordered_map<const void*, Core*> cores;
+  };
+  static Registry& TheRegistry() {
+    static auto* const registry = new Registry;
+    return *registry;
+  }
 
   EventLoop& loop_;
   const Router& router_;
@@ -139,10 +153,18 @@ Server::Core::Core(EventLoop& loop, const Router& router, Limits limits)
   evhttp_set_gencb(
       http_, [](evhttp_request* raw, void* self) { static_cast<Core*>(self)->OnRequest(raw); },
       this);
+  Registry& registry = TheRegistry();
+  const std::lock_guard<std::mutex> lock(registry.mutex);
+  registry.cores.emplace(http_, this);
 }
 
 Server::Core::~Core() {
   loop_.home().Assert();
+  {
+    Registry& registry = TheRegistry();
+    const std::lock_guard<std::mutex> lock(registry.mutex);
+    registry.cores.erase(http_);
+  }
   evhttp_free(http_);  // tells each connection that it goes
 }
 
@@ -151,14 +173,21 @@ Status Server::Core::Listen(UniqueFd fd) {
   evhttp_bound_socket* const bound = evhttp_accept_socket_with_handle(http_, fd.get());
   if (bound == nullptr) return Status(Code::kIo, "cannot watch the listening socket");
   std::ignore = fd.Release();
-  evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(bound),
-                              [](evconnlistener* listener, void* http) {
-                                // Out of descriptors: those who are connected go on.
-                                evconnlistener_disable(listener);
-                                static_cast<Core*>(http)->accept_again_.ArmAfter(kAcceptRetry);
-                              });
+  evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(bound), &Core::OnAcceptError);
   listening_.push_back(bound);
   return Status();
+}
+
+// Out of descriptors, most likely: those who are connected go on.
+void Server::Core::OnAcceptError(evconnlistener* listener, void* http) {
+  Core* core = nullptr;
+  {
+    Registry& registry = TheRegistry();
+    const std::lock_guard<std::mutex> lock(registry.mutex);
+    core = registry.cores.at(http);  // stays: we are on its loop
+  }
+  evconnlistener_disable(listener);
+  core->accept_again_.ArmAfter(kAcceptRetry);
 }
 
 void Server::Core::Stop() {

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <map>
 #include <string>
@@ -188,6 +190,28 @@ TEST_F(ServerTest, AHalfClosedClientGetsItsAnswer) {
   ASSERT_EQ(kept_.size(), 1u);
   kept_[0]->Text("here");
   EXPECT_TRUE(ReceiveUntil(client, "<EOF>").ends_with("here<EOF>"));
+}
+
+TEST_F(ServerTest, OutOfDescriptorsItWaitsAndAcceptsLater) {
+  const UniqueFd before = Connect();
+  Send(before, "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(ReceiveUntil(before, "OK").ends_with("OK"));
+  auto client = StartConnect(Loopback(port_));
+  ASSERT_TRUE(client.ok());
+
+  rlimit usual;
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &usual), 0);
+  const UniqueFd lowest_free(::dup(client->get()));
+  const rlimit none_left = {static_cast<rlim_t>(lowest_free.get()) + 1, usual.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none_left), 0);
+  Turns();
+  Send(before, "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(ReceiveUntil(before, "OK").ends_with("OK")) << "those who are connected go on";
+  EXPECT_EQ(server_->connections(), 1u);
+
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &usual), 0);
+  Send(*client, "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(ReceiveUntil(*client, "OK").ends_with("OK"));
 }
 
 TEST_F(ServerTest, AForgottenExchangeAnswers500) {
