@@ -17,8 +17,6 @@ namespace {
 constexpr size_t kKeepBytes = 0;
 // Room for one read once a command is known to be longer than a first read.
 constexpr size_t kReadBytes = size_t{128} * 1024;
-// How long a peer may take to read our last words.
-constexpr Duration kLastWordsTime = seconds(5);
 // How long a peer may take to end its side after we have ended ours.
 constexpr Duration kLingerTime = seconds(2);
 
@@ -75,27 +73,9 @@ void Connection::WatchWrites(bool on) {
 }
 
 void Connection::PushFilter(std::unique_ptr<StreamFilter> filter) {
-  loop_.home().Assert();
   NSQ_DCHECK(out_.empty());
   filters_.push_back(std::move(filter));
-  const size_t index = filters_.size() - 1;
-  if (offering_) {
-    if (!first_new_filter_) first_new_filter_ = index;
-    return;
-  }
-  const Buffer rest = std::move(in_);
-  if (const Status status = DecodeInto(index, rest.view()); !status.ok()) {
-    Fail(status);
-  } else if (!in_.empty()) {
-    loop_.AtTurnEnd(TurnPhase::kLog, &wake_);
-  }
-}
-
-size_t Connection::OfferToHandler(std::string_view data) {
-  offering_ = true;
-  const size_t used = handler_->OnData(data);
-  offering_ = false;
-  return used;
+  new_filter_ = true;
 }
 
 void Connection::PauseReading() {
@@ -115,7 +95,6 @@ void Connection::ResumeReading() {
 
 void Connection::OnReadable() {
   loop_.home().Assert();
-  loop_.Now();
   if (lingering_) {
     Linger();
     return;
@@ -133,20 +112,17 @@ void Connection::OnReadable() {
   if (n == 0) {
     eof_ = true;
     WatchReads(false);
-    if (!paused_) TellEof();
+    if (!paused_) handler_->OnEof(in_.view());
     return;
   }
   const std::string_view got(to, static_cast<size_t>(n));
   if (in_.empty() && filters_.empty()) {
-    const size_t used = OfferToHandler(got);
+    const size_t used = handler_->OnData(got);
     if (closed()) return;
     const std::string_view rest = got.substr(used);
-    if (const auto first_new = std::exchange(first_new_filter_, std::nullopt)) {
-      if (const Status status = DecodeInto(*first_new, rest); !status.ok()) {
-        Fail(status);
-      } else {
-        Offer();
-      }
+    if (new_filter_) {
+      new_filter_ = false;
+      if (const Status status = DecodeInto(filters_.size() - 1, rest); !status.ok()) Fail(status);
     } else if (!rest.empty()) {
       in_.Append(rest);
     }
@@ -163,16 +139,16 @@ void Connection::OnReadable() {
 
 void Connection::Offer() {
   while (!in_.empty() && !paused_ && !closed() && !closing_) {
-    const size_t used = OfferToHandler(in_.view());
+    const size_t used = handler_->OnData(in_.view());
     if (closed()) return;
     in_.Consume(used);
-    const auto first_new = std::exchange(first_new_filter_, std::nullopt);
-    if (!first_new) {
+    if (!new_filter_) {
       if (used == 0) break;
       continue;
     }
-    const Buffer rest = std::move(in_);
-    if (const Status status = DecodeInto(*first_new, rest.view()); !status.ok()) {
+    new_filter_ = false;
+    Buffer rest = std::move(in_);
+    if (const Status status = DecodeInto(filters_.size() - 1, rest.view()); !status.ok()) {
       Fail(status);
       return;
     }
@@ -258,7 +234,8 @@ void Connection::FlushNow() {
     }
     lingering_ = true;
     ::shutdown(fd_.get(), SHUT_WR);
-    closing_timer_->ArmAfter(kLingerTime);
+    linger_timer_ = std::make_unique<Timer>(loop_, [this] { Fail(Status()); });
+    linger_timer_->ArmAfter(kLingerTime);
     WatchReads(true);
     return;
   }
@@ -271,10 +248,6 @@ void Connection::CloseAfterFlush() {
   closing_ = true;
   WatchReads(false);
   FlushAtTurnEnd();
-  closing_timer_ = std::make_unique<Timer>(loop_, [this] {
-    Fail(lingering_ ? Status() : Status(Code::kTimeout, "write: peer does not read"));
-  });
-  closing_timer_->ArmAfter(kLastWordsTime);
 }
 
 void Connection::Linger() {
@@ -293,11 +266,7 @@ void Connection::OnWake() {
   }
   if (closed() || paused_ || closing_) return;
   Offer();
-  if (eof_ && !closed() && !paused_ && !closing_) TellEof();
-}
-
-void Connection::TellEof() {
-  if (!std::exchange(eof_told_, true)) handler_->OnEof(in_.view());
+  if (eof_ && !closed() && !paused_ && !closing_) handler_->OnEof(in_.view());
 }
 
 void Connection::Fail(Status why) {
@@ -311,14 +280,14 @@ void Connection::Fail(Status why) {
 void Connection::Close() {
   if (read_event_ != nullptr) event_free(std::exchange(read_event_, nullptr));
   if (write_event_ != nullptr) event_free(std::exchange(write_event_, nullptr));
-  if (closing_timer_ != nullptr) closing_timer_->Cancel();
+  if (linger_timer_ != nullptr) linger_timer_->Cancel();
   finished_ = false;  // whoever closes does not want to hear of an earlier failure any more
   fd_.Reset();
 }
 
 DetachedConnection Connection::Detach() {
   loop_.home().Assert();
-  NSQ_DCHECK(!closed() && !offering_);
+  NSQ_DCHECK(!closed());
   event_free(std::exchange(read_event_, nullptr));
   event_free(std::exchange(write_event_, nullptr));
   return DetachedConnection{std::move(fd_), std::move(in_), std::move(out_), std::move(encoded_),
