@@ -17,6 +17,8 @@ namespace {
 constexpr size_t kKeepBytes = 0;
 // Room for one read once a command is known to be longer than a first read.
 constexpr size_t kReadBytes = size_t{128} * 1024;
+// How long a peer may take to read our last words.
+constexpr Duration kLastWordsTime = seconds(5);
 // How long a peer may take to end its side after we have ended ours.
 constexpr Duration kLingerTime = seconds(2);
 
@@ -73,9 +75,27 @@ void Connection::WatchWrites(bool on) {
 }
 
 void Connection::PushFilter(std::unique_ptr<StreamFilter> filter) {
+  loop_.home().Assert();
   NSQ_DCHECK(out_.empty());
   filters_.push_back(std::move(filter));
-  new_filter_ = true;
+  const size_t index = filters_.size() - 1;
+  if (offering_) {
+    if (!first_new_filter_) first_new_filter_ = index;
+    return;
+  }
+  const Buffer rest = std::move(in_);
+  if (const Status status = DecodeInto(index, rest.view()); !status.ok()) {
+    Fail(status);
+  } else if (!in_.empty()) {
+    loop_.AtTurnEnd(TurnPhase::kLog, &wake_);
+  }
+}
+
+size_t Connection::OfferToHandler(std::string_view data) {
+  offering_ = true;
+  const size_t used = handler_->OnData(data);
+  offering_ = false;
+  return used;
 }
 
 void Connection::PauseReading() {
@@ -95,6 +115,7 @@ void Connection::ResumeReading() {
 
 void Connection::OnReadable() {
   loop_.home().Assert();
+  loop_.Now();
   if (lingering_) {
     Linger();
     return;
@@ -112,17 +133,20 @@ void Connection::OnReadable() {
   if (n == 0) {
     eof_ = true;
     WatchReads(false);
-    if (!paused_) handler_->OnEof(in_.view());
+    if (!paused_) TellEof();
     return;
   }
   const std::string_view got(to, static_cast<size_t>(n));
   if (in_.empty() && filters_.empty()) {
-    const size_t used = handler_->OnData(got);
+    const size_t used = OfferToHandler(got);
     if (closed()) return;
     const std::string_view rest = got.substr(used);
-    if (new_filter_) {
-      new_filter_ = false;
-      if (const Status status = DecodeInto(filters_.size() - 1, rest); !status.ok()) Fail(status);
+    if (const auto first_new = std::exchange(first_new_filter_, std::nullopt)) {
+      if (const Status status = DecodeInto(*first_new, rest); !status.ok()) {
+        Fail(status);
+      } else {
+        Offer();
+      }
     } else if (!rest.empty()) {
       in_.Append(rest);
     }
@@ -139,16 +163,16 @@ void Connection::OnReadable() {
 
 void Connection::Offer() {
   while (!in_.empty() && !paused_ && !closed() && !closing_) {
-    const size_t used = handler_->OnData(in_.view());
+    const size_t used = OfferToHandler(in_.view());
     if (closed()) return;
     in_.Consume(used);
-    if (!new_filter_) {
+    const auto first_new = std::exchange(first_new_filter_, std::nullopt);
+    if (!first_new) {
       if (used == 0) break;
       continue;
     }
-    new_filter_ = false;
-    Buffer rest = std::move(in_);
-    if (const Status status = DecodeInto(filters_.size() - 1, rest.view()); !status.ok()) {
+    const Buffer rest = std::move(in_);
+    if (const Status status = DecodeInto(*first_new, rest.view()); !status.ok()) {
       Fail(status);
       return;
     }
@@ -234,8 +258,7 @@ void Connection::FlushNow() {
     }
     lingering_ = true;
     ::shutdown(fd_.get(), SHUT_WR);
-    linger_timer_ = std::make_unique<Timer>(loop_, [this] { Fail(Status()); });
-    linger_timer_->ArmAfter(kLingerTime);
+    closing_timer_->ArmAfter(kLingerTime);
     WatchReads(true);
     return;
   }
@@ -248,6 +271,10 @@ void Connection::CloseAfterFlush() {
   closing_ = true;
   WatchReads(false);
   FlushAtTurnEnd();
+  closing_timer_ = std::make_unique<Timer>(loop_, [this] {
+    Fail(lingering_ ? Status() : Status(Code::kTimeout, "write: peer does not read"));
+  });
+  closing_timer_->ArmAfter(kLastWordsTime);
 }
 
 void Connection::Linger() {
@@ -266,7 +293,11 @@ void Connection::OnWake() {
   }
   if (closed() || paused_ || closing_) return;
   Offer();
-  if (eof_ && !closed() && !paused_ && !closing_) handler_->OnEof(in_.view());
+  if (eof_ && !closed() && !paused_ && !closing_) TellEof();
+}
+
+void Connection::TellEof() {
+  if (!std::exchange(eof_told_, true)) handler_->OnEof(in_.view());
 }
 
 void Connection::Fail(Status why) {
@@ -280,14 +311,14 @@ void Connection::Fail(Status why) {
 void Connection::Close() {
   if (read_event_ != nullptr) event_free(std::exchange(read_event_, nullptr));
   if (write_event_ != nullptr) event_free(std::exchange(write_event_, nullptr));
-  if (linger_timer_ != nullptr) linger_timer_->Cancel();
+  if (closing_timer_ != nullptr) closing_timer_->Cancel();
   finished_ = false;  // whoever closes does not want to hear of an earlier failure any more
   fd_.Reset();
 }
 
 DetachedConnection Connection::Detach() {
   loop_.home().Assert();
-  NSQ_DCHECK(!closed());
+  NSQ_DCHECK(!closed() && !offering_);
   event_free(std::exchange(read_event_, nullptr));
   event_free(std::exchange(write_event_, nullptr));
   return DetachedConnection{std::move(fd_), std::move(in_), std::move(out_), std::move(encoded_),

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,12 +42,13 @@ class Connection {
 
     // `data` is everything received and not yet consumed. Returns how much of it is consumed; the
     // rest is offered again with what follows it. Called again in a later turn if reading is
-    // paused meanwhile. May close or detach the connection, which makes its answer void, but not
-    // destroy it (DeferDelete it).
+    // paused meanwhile. May close the connection, which makes its answer void, but not detach it
+    // (what was offered would be lost) nor destroy it (DeferDelete it).
     virtual size_t OnData(std::string_view data) = 0;
 
-    // The peer has ended its side; nothing more will come. `rest` was received and not consumed.
-    // The connection stays open for what is still to be said: end it by Close or CloseAfterFlush.
+    // The peer has ended its side; nothing more will come. Called once. `rest` was received and not
+    // consumed. The connection stays open for what is still to be said: end it by Close or
+    // CloseAfterFlush.
     virtual void OnEof(std::string_view rest) = 0;
 
     // The connection broke, or CloseAfterFlush is done (kOk). It is closed; called once, never
@@ -88,14 +90,15 @@ class Connection {
 
   // Stops reading, sends what is buffered, then closes the sending side, reads and drops what the
   // peer still sends for a moment (so that it gets our last words and not a reset) and closes.
-  // OnClosed follows.
+  // OnClosed follows; a peer that does not read is given up after some seconds.
   void CloseAfterFlush();
 
   // Closes at once and drops what was not sent. OnClosed is not called.
   void Close();
   bool closed() const { return !fd_.valid(); }
 
-  // Stops all events here and gives the connection away. This object is closed then.
+  // Stops all events here and gives the connection away. This object is closed then. Not from
+  // inside OnData: pause reading there, and detach at the turn's end.
   DetachedConnection Detach();
 
   EventLoop& loop() const { return loop_; }
@@ -121,7 +124,9 @@ class Connection {
   void WatchWrites(bool on);
   void OnReadable();
   void OnWake();
+  size_t OfferToHandler(std::string_view data);
   void Offer();
+  void TellEof();
   void Linger();
   Status DecodeInto(size_t first_filter, std::string_view outer);
   Status EncodeOut();
@@ -143,11 +148,14 @@ class Connection {
   bool finished_ = false;  // closed; OnWake reports failure_
   bool paused_ = false;
   bool eof_ = false;
-  bool new_filter_ = false;  // pushed during OnData: what is left is in its form
-  bool stuck_ = false;       // the kernel took less than all
-  bool closing_ = false;     // CloseAfterFlush
-  bool lingering_ = false;   // sending side shut, waiting for the peer's end
-  std::unique_ptr<Timer> linger_timer_;
+  bool eof_told_ = false;
+  bool offering_ = false;  // inside OnData
+  // The first filter pushed during OnData: what is left is in its form.
+  std::optional<size_t> first_new_filter_;
+  bool stuck_ = false;      // the kernel took less than all
+  bool closing_ = false;    // CloseAfterFlush
+  bool lingering_ = false;  // sending side shut, waiting for the peer's end
+  std::unique_ptr<Timer> closing_timer_;
 };
 
 }  // namespace nsq

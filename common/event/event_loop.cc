@@ -3,9 +3,13 @@
 #include <event2/event.h>
 
 #include <algorithm>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "common/check.h"
+#include "common/log.h"
+#include "common/strings.h"
 
 namespace nsq {
 namespace {
@@ -73,6 +77,9 @@ void EventLoop::Run() {
 void EventLoop::RunOnce(bool wait) {
   home_.Assert();
   const bool may_wait = wait && !HasTasks() && dying_.empty();
+  // Whoever asked between turns has had his answer; the wait is not part of the turn.
+  now_valid_ = false;
+  wall_valid_ = false;
   event_base_loop(base_, may_wait ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
   EndTurn();
 }
@@ -139,38 +146,65 @@ void EventLoop::OnMail(int /*fd*/, short /*what*/, void* self) noexcept {
 
 void EventLoop::OpenLetters() {
   home_.Assert();
+  Now();
   const std::vector<std::unique_ptr<Letter>> letters = mailbox_.Take();
   stats_.letters += letters.size();
   for (const auto& letter : letters) letter->Open();
 }
 
+void EventLoop::RunPhase(size_t phase) {
+  running_.swap(tasks_[phase]);
+  // By index: a task may take another one off this list by destroying it.
+  for (size_t i = 0; i < running_.size(); ++i) {
+    TurnTask* const task = running_[i];
+    if (task == nullptr) continue;
+    running_[i] = nullptr;
+    task->registered_with_ = nullptr;
+    task->AtTurnEnd();
+  }
+  running_.clear();
+}
+
 void EventLoop::EndTurn() {
-  for (auto& phase : tasks_) {
-    running_.swap(phase);
-    // By index: a task may take another one off this list by destroying it.
-    for (size_t i = 0; i < running_.size(); ++i) {
-      TurnTask* const task = running_[i];
-      if (task == nullptr) continue;
-      running_[i] = nullptr;
-      task->registered_with_ = nullptr;
-      task->AtTurnEnd();
-    }
-    running_.clear();
+  // A turn in which nobody asked for the time has done nothing yet.
+  SteadyTime mark = Now();
+  const auto lap = [&mark] {
+    const SteadyTime before = std::exchange(mark, std::chrono::steady_clock::now());
+    return mark - before;
+  };
+  parts_[0] = lap();
+  for (size_t phase = 0; phase < kTurnPhases; ++phase) {
+    parts_[phase + 1] = Duration::zero();
+    if (tasks_[phase].empty()) continue;
+    RunPhase(phase);
+    parts_[phase + 1] = lap();
   }
   // What dies may defer the death of what it owned.
   while (!dying_.empty()) {
     std::vector<std::unique_ptr<Deferrable>> dying;
     dying.swap(dying_);
   }
+  const Duration busy = mark - now_;
   ++stats_.turns;
-  if (now_valid_) {
-    const Duration busy = std::chrono::steady_clock::now() - now_;
-    stats_.busy += busy;
-    stats_.longest_turn = std::max(stats_.longest_turn, busy);
-    if (busy > kSlowTurn) ++stats_.slow_turns;
+  stats_.busy += busy;
+  stats_.longest_turn = std::max(stats_.longest_turn, busy);
+  if (busy > kSlowTurn) {
+    ++stats_.slow_turns;
+    LogSlowTurn(busy);
   }
-  now_valid_ = false;
-  wall_valid_ = false;
+  letters_before_ = stats_.letters;
+}
+
+void EventLoop::LogSlowTurn(Duration busy) const {
+  static constexpr std::array<std::string_view, kTurnPhases + 1> kNames = {
+      "callbacks", "log", "dispatch", "journal", "mail", "sockets"};
+  const auto in_ms = [](Duration d) { return std::chrono::duration_cast<milliseconds>(d).count(); };
+  std::string parts;
+  for (size_t i = 0; i < kNames.size(); ++i) {
+    if (in_ms(parts_[i]) > 0) parts += StrCat(kNames[i], " ", in_ms(parts_[i]), "ms, ");
+  }
+  NSQ_LOG(kWarn, name_, ": a turn took ", in_ms(busy), "ms (", parts,
+          stats_.letters - letters_before_, " letters)");
 }
 
 }  // namespace nsq

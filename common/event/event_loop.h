@@ -99,7 +99,8 @@ class EventLoop {
   const Home& home() const { return home_; }
   const std::string& name() const { return name_; }
 
-  // The clock as it was when first asked for in this turn.
+  // The clock as it was when first asked for in this turn. Callbacks ask first thing, so that a
+  // turn's length is known.
   SteadyTime Now();
   WallTime WallClock();
 
@@ -127,6 +128,8 @@ class EventLoop {
   static void OnMail(int fd, short what, void* self) noexcept;
   void OpenLetters();
   void EndTurn() NSQ_REQUIRES(home_);
+  void RunPhase(size_t phase) NSQ_REQUIRES(home_);
+  void LogSlowTurn(Duration busy) const NSQ_REQUIRES(home_);
 
   const std::string name_;
   Home home_;
@@ -142,6 +145,9 @@ class EventLoop {
   std::vector<TurnTask*> running_ NSQ_GUARDED_BY(home_);  // the phase that runs now
   std::vector<std::unique_ptr<Deferrable>> dying_ NSQ_GUARDED_BY(home_);
   std::vector<char> scratch_ NSQ_GUARDED_BY(home_);
+  // Of the present turn: what its callbacks took, then each phase; for the line about a slow one.
+  std::array<Duration, kTurnPhases + 1> parts_ NSQ_GUARDED_BY(home_);
+  uint64_t letters_before_ NSQ_GUARDED_BY(home_) = 0;
   LoopStats stats_ NSQ_GUARDED_BY(home_);
 };
 

@@ -32,6 +32,7 @@ Listener::Listener(EventLoop& loop, UniqueFd fd, std::function<void(UniqueFd)> o
 Listener::~Listener() { event_free(event_); }
 
 void Listener::OnReadable() {
+  loop_.Now();
   for (int i = 0; i < kAcceptBatch; ++i) {
     UniqueFd fd(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd.valid()) {

@@ -40,6 +40,7 @@ void Timer::Cancel() {
 
 void Timer::OnTimeout(int /*fd*/, short /*what*/, void* self) noexcept {
   auto* const timer = static_cast<Timer*>(self);
+  timer->loop_.Now();
   // libevent's cached clock may be a little ahead of the deadline's.
   if (std::chrono::steady_clock::now() < timer->when_) {
     timer->ArmAt(timer->when_);

@@ -209,6 +209,7 @@ void Server::Core::CloseIdle() {
 }
 
 void Server::Core::OnRequest(evhttp_request* raw) {
+  loop_.Now();
   evhttp_connection* const connection = evhttp_request_get_connection(raw);
   const auto [at, is_new] = clients_.try_emplace(connection);
   if (is_new) {

@@ -32,8 +32,12 @@ Channel::Channel(const Home& home, const ChannelOptions& options, SegmentedLog& 
   home_.Assert();
   paused_ = state.paused;
   end_ = std::max(end, cursor_);
+  loaded_end_ = end_;
   for (const Unfinished& message : state.unfinished) {
-    if (message.sequence >= cursor_) ++passed_over_;
+    if (message.sequence >= cursor_) {
+      ++passed_over_;
+      loaded_ahead_.push_back(message.sequence);
+    }
     if (message.due > now) {
       deferred_.Add(message.sequence, message.attempts, message.due);
     } else {
@@ -129,6 +133,7 @@ Status Channel::Finish(Subscription* subscription, Sequence sequence) {
   in_flight_.Remove(*entry);
   finished_.push_back(sequence);
   ++finished_count_;
+  if (sequence >= cursor_) finished_ahead_.insert(sequence);
   --subscription->in_flight;
   ++subscription->finish_count;
   UpdateReady(subscription);
@@ -222,13 +227,25 @@ SegmentedLog::Outcome Channel::TakeNext(Taken* taken) {
     }
     ++cursor_;
     if (taken->record.deferred()) {
-      --passed_over_;  // it waits in deferred_, or has been delivered from there
+      PassDeferred(taken->record.sequence);
       continue;
     }
     taken->attempts = 1;
     taken->again = false;
     return SegmentedLog::Outcome::kReady;
   }
+}
+
+// The cursor meets a deferred publish, which waits in deferred_ or has been delivered from there.
+void Channel::PassDeferred(Sequence sequence) {
+  bool finished = finished_ahead_.erase(sequence) > 0;
+  if (sequence < loaded_end_ &&
+      !std::binary_search(loaded_ahead_.begin(), loaded_ahead_.end(), sequence)) {
+    finished = true;  // before the start: depth did not count it among what is passed over
+    ++passed_over_;
+  }
+  if (passed_over_ > 0) --passed_over_;
+  if (finished) finished_.push_back(sequence);
 }
 
 SegmentedLog::Outcome Channel::TakeWaiting(Taken* taken) {
@@ -401,6 +418,7 @@ void Channel::Empty() {
   waiting_.clear();
   deferred_.Clear();
   dropped_.clear();
+  finished_ahead_.clear();
   passed_over_ = 0;
   cursor_ = journaled_cursor_ = end_;
   reader_.Reset();

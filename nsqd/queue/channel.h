@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -166,6 +167,7 @@ class Channel {
   SegmentedLog::Outcome TakeNext(Taken* taken) NSQ_REQUIRES(home_);
   SegmentedLog::Outcome TakeWaiting(Taken* taken) NSQ_REQUIRES(home_);
   bool JumpOverHole() NSQ_REQUIRES(home_);
+  void PassDeferred(Sequence sequence) NSQ_REQUIRES(home_);
   Subscription* PickReady() NSQ_REQUIRES(home_);
   void Hand(Subscription* subscription, const Taken& taken, SteadyTime now) NSQ_REQUIRES(home_);
   void Wait(Sequence sequence, uint16_t attempts) NSQ_REQUIRES(home_);
@@ -188,8 +190,14 @@ class Channel {
   uint64_t passed_over_ NSQ_GUARDED_BY(home_) = 0;
   std::deque<SequenceRange> dropped_ NSQ_GUARDED_BY(home_);   // ahead of the cursor
   std::vector<Sequence> new_deferred_ NSQ_GUARDED_BY(home_);  // since the last Extend
-  LogReader reader_ NSQ_GUARDED_BY(home_);                    // at the cursor
-  LogReader again_reader_ NSQ_GUARDED_BY(home_);              // of what is delivered again
+  // Deferred publishes ahead of the cursor that are finished already. The journal must hear of them
+  // again when the cursor comes by: a compaction has forgotten them. Those that a restart brought
+  // back are known by not being in loaded_ahead_.
+  std::set<Sequence> finished_ahead_ NSQ_GUARDED_BY(home_);
+  std::vector<Sequence> loaded_ahead_ NSQ_GUARDED_BY(home_);  // unfinished at the start, sorted
+  Sequence loaded_end_ NSQ_GUARDED_BY(home_);
+  LogReader reader_ NSQ_GUARDED_BY(home_);        // at the cursor
+  LogReader again_reader_ NSQ_GUARDED_BY(home_);  // of what is delivered again
 
   InFlight in_flight_ NSQ_GUARDED_BY(home_);
   std::deque<Waiting> waiting_ NSQ_GUARDED_BY(home_);
