@@ -24,8 +24,9 @@
 namespace nsq::nsqd {
 namespace {
 
-// For fdatasync, cold reads, unlinking and lookups: few, because most of them wait for one disk.
-constexpr size_t kHelperThreads = 4;
+// For fdatasync, cold reads and unlinking: few, because they wait for one disk.
+constexpr size_t kDiskThreads = 4;
+constexpr size_t kLookupThreads = 2;
 
 void BlockSignals() {
   sigset_t all;
@@ -101,7 +102,8 @@ Daemon::Daemon(const Options& options, ConfigReader config)
       config_(std::move(config)),
       start_time_(WallNow()),
       placement_(static_cast<size_t>(options.loops)),
-      pool_(std::make_unique<HelperPool>(kHelperThreads)),
+      pool_(std::make_unique<HelperPool>(kDiskThreads)),
+      lookup_pool_(std::make_unique<HelperPool>(kLookupThreads)),
       addresses_(options.lookupd_tcp_addresses) {
   world_ = std::make_unique<ShardWorld>(
       ShardWorld{options_, *pool_, PosixFiles(), placement_, health_, {}, nullptr});
@@ -131,6 +133,7 @@ Daemon::~Daemon() {
     worker->shard.reset();
   }
   pool_.reset();
+  lookup_pool_.reset();
 }
 
 Status Daemon::Start() {
@@ -215,7 +218,7 @@ void Daemon::Serve() {
   limits.max_reply_bytes = static_cast<size_t>(options_.max_body_size);
   limits.connect_timeout = options_.http_client_connect_timeout;
   limits.request_timeout = options_.http_client_request_timeout;
-  auto peers = std::make_unique<LookupPeers>(loop, *pool_, identity, limits);
+  auto peers = std::make_unique<LookupPeers>(loop, *lookup_pool_, identity, limits);
   peers->SetAddresses(lookupd_addresses());
   lookup_->Start(std::move(peers));
 

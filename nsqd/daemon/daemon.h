@@ -91,7 +91,9 @@ class Daemon {
   Placement placement_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<LookupDesk> lookup_;
-  std::unique_ptr<HelperPool> pool_;  // before the loops it writes to go
+  // Both go before the loops they write to. A nsqlookupd that hangs must not hold up a disk.
+  std::unique_ptr<HelperPool> pool_;
+  std::unique_ptr<HelperPool> lookup_pool_;
   std::unique_ptr<ShardWorld> world_;
 
   UniqueFd tcp_socket_;
