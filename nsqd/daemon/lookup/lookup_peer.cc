@@ -178,9 +178,11 @@ void LookupPeer::OnClosed(const Status& why) {
     return;
   }
   const Address& to = numeric_[next_numeric_ - 1];
-  Fail(Status(why.code(),
-              StrCat("dial ", to.is_unix() ? to.unix_path : JoinHostPort(to.host, to.port), ": ",
-                     why.detail())));
+  // "read: Connection refused" or "write: ...": neither has happened yet.
+  const std::string_view reason = std::string_view(why.detail()).substr(why.detail().find(' ') + 1);
+  Fail(Status(why.code(), to.is_unix() ? StrCat("dial unix ", to.unix_path, ": ", reason)
+                                       : StrCat("dial tcp ", JoinHostPort(to.host, to.port),
+                                                ": connect: ", reason)));
 }
 
 void LookupPeer::OnAnswer(std::string_view payload) {
