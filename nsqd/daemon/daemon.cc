@@ -138,9 +138,7 @@ Daemon::~Daemon() {
 
 Status Daemon::Start() {
   Result<std::unique_ptr<DataPathLock>> lock = DataPathLock::Take(options_.data_path);
-  if (!lock.ok()) {
-    return Status(lock.status().code(), "failed to lock data-path: " + lock.status().detail());
-  }
+  if (!lock.ok()) return lock.status();
   lock_ = std::move(*lock);
   NSQ_LOG(kInfo, VersionLine("nsqd"));
   NSQ_LOG(kInfo, "ID: ", options_.node_id);

@@ -1,0 +1,204 @@
+#include "nsqd/daemon/flags/check_options.h"
+
+#include <cerrno>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <optional>
+#include <string_view>
+
+#include "common/config/config.h"
+#include "common/strings.h"
+#include "common/wire/json.h"
+
+namespace nsq::nsqd {
+namespace {
+
+constexpr int64_t kMaxLoops = 256;  // more than that is a mistyped port
+
+Status Invalid(std::string detail) { return Status(Code::kInvalid, std::move(detail)); }
+
+Status NotSupported(std::string_view flag) {
+  return Invalid(StrCat("--", flag, " is not supported by this version yet"));
+}
+
+// The text of a file, or "open <path>: no such file or directory".
+Result<std::string> ReadPem(const std::string& path) {
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  std::string text;
+  if (file) text.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+  if (file && !file.bad()) return text;
+  const std::string_view reason = errno == EACCES   ? "permission denied"
+                                  : errno == EISDIR ? "is a directory"
+                                                    : "no such file or directory";
+  return Status(Code::kIo, StrCat("open ", path, ": ", reason));
+}
+
+Status CheckAuthorities(const std::string& path) {
+  const Result<std::string> pem = ReadPem(path);
+  if (!pem.ok()) return pem.status();
+  if (pem->find("-----BEGIN CERTIFICATE-----") == std::string::npos) {
+    return Invalid("failed to append certificate to pool");
+  }
+  return Status();
+}
+
+// Certificates are checked as far as it goes without using them, which comes with TLS itself.
+Status CheckTls(const Config& config, std::vector<std::string>* warnings) {
+  const std::string cert = config.String("tls-cert");
+  const std::string key = config.String("tls-key");
+  const std::string authorities = config.String("tls-root-ca-file");
+  const bool has_pair = !cert.empty() || !key.empty();
+  if (has_pair) {
+    for (const std::string& path : {cert, key}) {
+      const Result<std::string> pem = ReadPem(path);
+      if (!pem.ok()) return Invalid("failed to build TLS config - " + pem.status().detail());
+    }
+    if (!authorities.empty()) {
+      const Status status = CheckAuthorities(authorities);
+      if (!status.ok()) return Invalid("failed to build TLS config - " + status.detail());
+    }
+  }
+  const bool has_policy = !config.String("tls-client-auth-policy").empty();
+  const bool required = config.Int("tls-required") != 0 || has_policy;
+  if (required && !has_pair) {
+    return Invalid("cannot require TLS client connections without TLS key and cert");
+  }
+  if (required) return NotSupported(has_policy ? "tls-client-auth-policy" : "tls-required");
+  if (!authorities.empty()) {
+    const Status status = CheckAuthorities(authorities);
+    if (!status.ok()) return Invalid("failed to build client TLS config - " + status.detail());
+  }
+  if (has_pair) warnings->push_back(NotSupported("tls-cert").detail());
+  return Status();
+}
+
+Status CheckPercentiles(const Config& config, std::vector<std::string>* warnings) {
+  const std::vector<double> percentiles = config.Floats("e2e-processing-latency-percentile");
+  for (const double percentile : percentiles) {
+    if (percentile > 0 && percentile <= 1) continue;
+    std::string text = "invalid E2E processing latency percentile: ";
+    AppendJsonNumber(percentile, &text);
+    return Invalid(text);
+  }
+  if (percentiles.empty()) return Status();
+  if (config.Time("e2e-processing-latency-window-time") <= Duration::zero()) {
+    return Invalid("--e2e-processing-latency-window-time must be > 0");
+  }
+  warnings->push_back(NotSupported("e2e-processing-latency-percentile").detail());
+  return Status();
+}
+
+Status CheckStatsd(const Config& config, std::vector<std::string>* warnings) {
+  if (config.String("statsd-address").empty()) return Status();
+  // The pushes of one interval are spread over all of it but a second.
+  if (config.Time("statsd-interval") <= seconds(1)) {
+    return Invalid("--statsd-interval must be > 1s");
+  }
+  warnings->push_back(NotSupported("statsd-address").detail());
+  return Status();
+}
+
+// What the original accepts, and then breaks on when it is used.
+Status CheckRanges(const Config& config) {
+  for (const char* const name :
+       {"max-msg-size", "max-body-size", "max-bytes-per-file", "memory-budget"}) {
+    if (config.Int(name) <= 0) return Invalid(StrCat("--", name, " must be > 0"));
+  }
+  if (config.Int("mem-queue-size") < 0) return Invalid("--mem-queue-size must be >= 0");
+  for (const char* const name : {"sync-timeout", "output-buffer-timeout", "msg-timeout"}) {
+    if (config.Time(name) <= Duration::zero()) return Invalid(StrCat("--", name, " must be > 0"));
+  }
+  for (const char* const name :
+       {"broadcast-tcp-port", "broadcast-http-port", "max-channel-consumers"}) {
+    if (config.Int(name) < 0 || config.Int(name) > std::numeric_limits<int>::max()) {
+      return Invalid(StrCat("--", name, " is out of range"));
+    }
+  }
+  const int64_t loops = config.Int("loops");
+  if (loops < 1 || loops > kMaxLoops) return Invalid(StrCat("--loops must be [1,", kMaxLoops, "]"));
+  return Status();
+}
+
+std::optional<Durability> ParseDurability(std::string_view word) {
+  if (word == "memory") return Durability::kMemory;
+  if (word == "os") return Durability::kOs;
+  if (word == "fsync") return Durability::kFsync;
+  return std::nullopt;
+}
+
+Status Check(const Config& config, std::vector<std::string>* warnings) {
+  const int64_t level = config.Int("max-deflate-level");
+  if (level < 1 || level > 9) return Invalid("--max-deflate-level must be [1,9]");
+  const int64_t node_id = config.Int("node-id");
+  if (node_id < 0 || node_id >= 1024) return Invalid("--node-id must be [0,1024)");
+  if (const Status status = CheckTls(config, warnings); !status.ok()) return status;
+  const std::string method = config.String("auth-http-request-method");
+  if (method != "get" && method != "post") {
+    return Invalid("--auth-http-request-method must be post or get");
+  }
+  if (const Status status = CheckPercentiles(config, warnings); !status.ok()) return status;
+
+  // Ours, behind all that the original checks.
+  if (!config.Strings("auth-http-address").empty()) return NotSupported("auth-http-address");
+  if (const Status status = CheckStatsd(config, warnings); !status.ok()) return status;
+  if (const Status status = CheckRanges(config); !status.ok()) return status;
+  if (!ParseDurability(config.String("durability"))) {
+    return Invalid("--durability must be memory, os or fsync");
+  }
+  for (const std::string& experiment : config.Strings("enable-experiment")) {
+    if (experiment == "topology-aware-consumption") {
+      warnings->push_back(NotSupported("enable-experiment " + experiment).detail());
+    }
+  }
+  return Status();
+}
+
+}  // namespace
+
+Result<Options> CheckOptions(const Config& config, std::vector<std::string>* warnings) {
+  if (Status status = Check(config, warnings); !status.ok()) return status;
+  Options options;
+  options.log_level = config.Level("log-level");
+  options.log_prefix = config.String("log-prefix");
+  options.node_id = static_cast<uint16_t>(config.Int("node-id"));
+  options.loops = static_cast<int>(config.Int("loops"));
+
+  options.tcp_address = config.String("tcp-address");
+  options.http_address = config.String("http-address");
+  options.broadcast_address = config.String("broadcast-address");
+  options.broadcast_tcp_port = static_cast<int>(config.Int("broadcast-tcp-port"));
+  options.broadcast_http_port = static_cast<int>(config.Int("broadcast-http-port"));
+  options.lookupd_tcp_addresses = config.Strings("lookupd-tcp-address");
+  options.http_client_connect_timeout = config.Time("http-client-connect-timeout");
+  options.http_client_request_timeout = config.Time("http-client-request-timeout");
+  options.topology_region = config.String("topology-region");
+  options.topology_zone = config.String("topology-zone");
+
+  options.data_path = config.String("data-path");
+  options.durability = *ParseDurability(config.String("durability"));
+  options.mem_queue_size = config.Int("mem-queue-size");
+  options.memory_budget_bytes = config.Int("memory-budget");
+  options.max_bytes_per_file = config.Int("max-bytes-per-file");
+  options.sync_every = config.Int("sync-every");
+  options.sync_timeout = config.Time("sync-timeout");
+
+  options.msg_timeout = config.Time("msg-timeout");
+  options.max_msg_timeout = config.Time("max-msg-timeout");
+  options.max_msg_size = config.Int("max-msg-size");
+  options.max_body_size = config.Int("max-body-size");
+  options.max_req_timeout = config.Time("max-req-timeout");
+
+  options.max_heartbeat_interval = config.Time("max-heartbeat-interval");
+  options.max_rdy_count = config.Int("max-rdy-count");
+  options.max_output_buffer_size = config.Int("max-output-buffer-size");
+  options.max_output_buffer_timeout = config.Time("max-output-buffer-timeout");
+  options.min_output_buffer_timeout = config.Time("min-output-buffer-timeout");
+  options.output_buffer_timeout = config.Time("output-buffer-timeout");
+  options.max_channel_consumers = static_cast<int>(config.Int("max-channel-consumers"));
+  options.max_deflate_level = static_cast<int>(config.Int("max-deflate-level"));
+  return options;
+}
+
+}  // namespace nsq::nsqd
