@@ -1,0 +1,121 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "admin/stats.h"
+#include "admin/thread_pool.h"
+#include "common/status.h"
+
+namespace nsq::admin {
+
+class Fetcher;
+
+// An answer put together from several daemons, some of which may have failed: one sentence for each
+// step with failures, its errors on lines of their own.
+template <typename T>
+struct Answer {
+  T value;
+  std::vector<std::string> warnings;
+};
+
+// What the overview needs, as the daemons said it; nothing is left out because one of them failed.
+struct LookupdState {
+  std::string address;
+  Status status;
+  std::vector<Node> nodes;
+  std::vector<std::string> topics;
+};
+struct NodeState {
+  Node node;
+  std::string address;                // what the node is known by: broadcast_address:http_port
+  std::vector<std::string> lookupds;  // those that list it
+  Status status;
+  NodeStats stats;
+};
+struct ClusterSample {
+  int64_t unix_ms = 0;  // when the last answer came
+  int64_t took_ms = 0;
+  bool by_lookupd = false;
+  std::vector<LookupdState> lookupds;
+  std::vector<NodeState> nodes;
+};
+
+// Asks the daemons of a cluster and adds up their answers. Nothing is kept between calls.
+//
+// A step that asks N daemons fails (kUnavailable, "failed to query any nsqd: ...") when all of them
+// fail, or when there is none to ask; else its failures are warnings.
+//
+// Home: any thread; many calls at once. Each blocks until its daemons have answered or the
+// Fetcher's time is over.
+class ClusterView {
+ public:
+  struct Addresses {
+    std::vector<std::string> lookupds;  // either these: nodes are found by lookup
+    std::vector<std::string> nsqds;     // or these: exactly these nodes
+  };
+
+  // `fetcher` outlives the view.
+  ClusterView(Fetcher* fetcher, Addresses addresses);
+
+  const Addresses& addresses() const { return addresses_; }
+
+  Result<Answer<std::vector<std::string>>> Topics();
+
+  // Topics that no live nsqd produces, with their channels. Empty without lookupds. Failures while
+  // looking at a single topic leave it out.
+  Result<Answer<std::map<std::string, std::vector<std::string>>>> InactiveTopics();
+
+  // kNotFound "TOPIC_NOT_FOUND" when every daemon asked says so. A topic that lookupds know but no
+  // node has any more comes with an empty `node`.
+  Result<Answer<TopicStats>> Topic(const std::string& topic);
+
+  // The same; kNotFound "CHANNEL_NOT_FOUND" when no node has it.
+  Result<Answer<ChannelStats>> Channel(const std::string& topic, const std::string& channel);
+
+  Result<Answer<std::vector<Node>>> Nodes();
+
+  // kNotFound "NODE_NOT_FOUND" unless discovery lists a node with this HTTP address.
+  struct OneNode {
+    std::string address;
+    NodeStats stats;
+  };
+  Result<Answer<OneNode>> NodeByAddress(const std::string& address);
+
+  // Every channel on every node, in the order "topic:channel:node".
+  struct Counter {
+    std::string node;
+    std::string topic;
+    std::string channel;
+    int64_t message_count;
+  };
+  Result<Answer<std::map<std::string, Counter>>> Counters();
+
+  // Asks everybody, clients left out; a daemon that fails is reported in its place.
+  ClusterSample Sample();
+
+ private:
+  struct StatsQuery {
+    std::string topic = {};    // empty: all
+    std::string channel = {};  // empty: all
+    bool include_clients = true;
+  };
+
+  Result<Answer<std::vector<Node>>> ProducersOf(const std::string& topic);
+  Result<Answer<std::vector<Node>>> ProducersByLookup(const std::string& topic);
+  Result<Answer<std::vector<Node>>> ProducersAmongNsqds(const std::string& topic);
+  Result<Answer<std::vector<Node>>> AllNodesDirectly();
+
+  Result<NodeStats> AskStats(const std::string& address, const StatsQuery& query, const Node& node);
+  Result<Answer<std::vector<NodeStats>>> AskStatsOfAll(const std::vector<Node>& nodes,
+                                                       const StatsQuery& query);
+  Result<Node> AskInfo(const std::string& address);
+
+  Fetcher* const fetcher_;
+  const Addresses addresses_;
+  ThreadPool threads_;
+};
+
+}  // namespace nsq::admin

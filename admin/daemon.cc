@@ -1,0 +1,60 @@
+#include "admin/daemon.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "admin/api.h"
+#include "admin/cluster_view.h"
+#include "admin/http_fetcher.h"
+#include "admin/http_server.h"
+#include "admin/pages.h"
+#include "admin/router.h"
+#include "admin/sampler.h"
+#include "common/log.h"
+#include "common/time.h"
+
+namespace nsq::admin {
+
+struct Daemon::Parts {
+  explicit Parts(const Options& options, std::unique_ptr<Fetcher> daemons)
+      : fetcher(std::move(daemons)),
+        view(fetcher.get(), {options.lookupd_http_addresses, options.nsqd_http_addresses}),
+        sampler([this] { return view.Sample(); }, [] { return std::chrono::steady_clock::now(); }),
+        api(&view, &sampler),
+        pages(
+            {.base_path = options.base_path, .by_lookupd = !options.lookupd_http_addresses.empty()},
+            [users = options.admin_users,
+             header = options.acl_http_header](const Request& request) {
+              return users.empty() ||
+                     std::find(users.begin(), users.end(), request.Header(header)) != users.end();
+            },
+            options.dev_static_dir),
+        router(options.base_path),
+        server([this](const Request& request) { return router.Answer(request); }) {
+    api.AddRoutes(&router);
+    pages.AddRoutes(&router);
+  }
+
+  const std::unique_ptr<Fetcher> fetcher;
+  ClusterView view;
+  Sampler sampler;
+  Api api;
+  Pages pages;
+  Router router;
+  HttpServer server;
+};
+
+Daemon::Daemon(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Daemon::~Daemon() = default;
+
+Result<std::unique_ptr<Daemon>> Daemon::Start(const Options& options) {
+  if (Status status = CheckOptions(options); !status.ok()) return status;
+  auto parts = std::make_unique<Parts>(options, MakeHttpFetcher(options));
+  if (Status status = parts->server.Listen(options.http_address); !status.ok()) return status;
+  NSQ_LOG(kInfo, "HTTP: listening on ", parts->server.address());
+  return std::unique_ptr<Daemon>(new Daemon(std::move(parts)));
+}
+
+const std::string& Daemon::address() const { return parts_->server.address(); }
+
+}  // namespace nsq::admin

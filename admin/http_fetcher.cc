@@ -1,0 +1,34 @@
+#include "admin/http_fetcher.h"
+
+#include <utility>
+
+#include "admin/flags.h"
+#include "common/http/client.h"
+
+namespace nsq::admin {
+namespace {
+
+class HttpFetcher : public Fetcher {
+ public:
+  explicit HttpFetcher(http::ClientOptions options) : client_(std::move(options)) {}
+
+  Result<std::string> Get(const std::string& url) override { return client_.Query(url); }
+
+ private:
+  http::Client client_;
+};
+
+}  // namespace
+
+std::unique_ptr<Fetcher> MakeHttpFetcher(const Options& options) {
+  http::ClientOptions client;
+  client.connect_timeout = options.connect_timeout;
+  client.request_timeout = options.request_timeout;
+  client.tls.ca_file = options.tls_root_ca_file;
+  client.tls.cert_file = options.tls_cert;
+  client.tls.key_file = options.tls_key;
+  client.tls.skip_verify = options.tls_insecure_skip_verify;
+  return std::make_unique<HttpFetcher>(std::move(client));
+}
+
+}  // namespace nsq::admin

@@ -1,0 +1,188 @@
+#include "admin/problems.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <string>
+
+#include "common/strings.h"
+
+namespace nsq::admin {
+namespace {
+
+using Severity = Problem::Severity;
+
+// "12,345"
+std::string Grouped(int64_t n) {
+  std::string digits = std::to_string(n);
+  const size_t first = n < 0 ? 1 : 0;
+  for (size_t i = digits.size(); i > first + 3;) digits.insert(i -= 3, ",");
+  return digits;
+}
+
+std::string Count(int64_t n, std::string_view noun) {
+  return StrCat(Grouped(n), " ", noun, n == 1 ? "" : "s");
+}
+
+std::string PerSecond(double rate) {
+  if (rate >= 10) return StrCat(Grouped(static_cast<int64_t>(std::round(rate))), "/s");
+  return StrCat(static_cast<int64_t>(rate), ".", static_cast<int64_t>(rate * 10) % 10, "/s");
+}
+
+class Finder {
+ public:
+  explicit Finder(const ClusterReport& report) : report_(report) {}
+
+  std::vector<Problem> Find() {
+    for (const LookupdState& lookupd : report_.lookupds) CheckLookupd(lookupd);
+    for (const NodeReport& node : report_.nodes) CheckNode(node);
+    for (const TopicReport& topic : report_.topics) CheckTopic(topic);
+    std::stable_sort(problems_.begin(), problems_.end(),
+                     [](const Problem& a, const Problem& b) { return a.severity < b.severity; });
+    return std::move(problems_);
+  }
+
+ private:
+  Problem& Report(Severity severity, std::string kind, std::string text) {
+    problems_.push_back({.severity = severity, .kind = std::move(kind), .text = std::move(text)});
+    return problems_.back();
+  }
+
+  void CheckLookupd(const LookupdState& lookupd) {
+    if (lookupd.status.ok()) return;
+    Report(Severity::kError, "lookupd_down",
+           StrCat("nsqlookupd ", lookupd.address, " does not answer: ", lookupd.status.detail()));
+  }
+
+  void CheckNode(const NodeReport& node) {
+    const std::string& address = node.state.address;
+    if (!node.state.status.ok()) {
+      Report(Severity::kError, "node_down",
+             StrCat("nsqd ", address, " does not answer: ", node.state.status.detail()))
+          .node = address;
+    } else if (!node.state.stats.health.empty() && node.state.stats.health != "OK") {
+      Report(Severity::kError, "node_unhealthy",
+             StrCat("nsqd ", address, " reports: ", node.state.stats.health))
+          .node = address;
+    }
+    for (const LookupdState& lookupd : report_.lookupds) {
+      const std::vector<std::string>& seen_by = node.state.lookupds;
+      if (!lookupd.status.ok() ||
+          std::find(seen_by.begin(), seen_by.end(), lookupd.address) != seen_by.end()) {
+        continue;
+      }
+      Report(Severity::kWarning, "lookupd_disagreement",
+             StrCat("nsqlookupd ", lookupd.address, " does not list nsqd ", address,
+                    ": consumers that ask it will not find this node"))
+          .node = address;
+    }
+    if (node.state.node.out_of_date) {
+      Report(Severity::kNotice, "out_of_date",
+             StrCat("nsqd ", address, " runs version ", node.state.node.version,
+                    ", older than others here"))
+          .node = address;
+    }
+    for (const NodeTopic& topic : node.state.node.topics) {
+      if (!topic.tombstoned) continue;
+      Problem& problem = Report(Severity::kNotice, "tombstoned",
+                                StrCat("Topic ", topic.topic, " on nsqd ", address,
+                                       " is tombstoned: hidden from lookup"));
+      problem.node = address;
+      problem.topic = topic.topic;
+    }
+  }
+
+  void CheckTopic(const TopicReport& topic) {
+    CheckListed(topic);
+    if (topic.known_to_lookupd_only) {
+      Report(Severity::kNotice, "no_producers",
+             StrCat("Topic ", topic.name, " is known to nsqlookupd, but no node has it"))
+          .topic = topic.name;
+      return;
+    }
+    if (topic.total.paused_nodes > 0) {
+      Report(topic.total.depth > 0 ? Severity::kWarning : Severity::kNotice, "topic_paused",
+             StrCat("Topic ", topic.name, " is paused", On(topic.total, topic.nodes.size()), ", ",
+                    Count(topic.total.depth, "message"), " waiting"))
+          .topic = topic.name;
+    } else if (topic.channels.empty() && topic.total.depth > 0) {
+      Report(Severity::kWarning, "no_channels",
+             StrCat("Topic ", topic.name, " has no channel: ", Count(topic.total.depth, "message"),
+                    " waiting for the first one"))
+          .topic = topic.name;
+    }
+    for (const ChannelReport& channel : topic.channels) CheckChannel(topic, channel);
+  }
+
+  void CheckChannel(const TopicReport& topic, const ChannelReport& channel) {
+    const Load& total = channel.total;
+    const std::string name = StrCat(topic.name, " / ", channel.name);
+    const auto report = [&](Severity severity, std::string kind, std::string text) {
+      Problem& problem = Report(severity, std::move(kind), std::move(text));
+      problem.topic = topic.name;
+      problem.channel = channel.name;
+    };
+    // One line a channel for what is one trouble: that it grows is part of why nobody takes from
+    // it.
+    const std::string waiting =
+        StrCat(Count(total.depth, "message"), " waiting",
+               channel.growth > 0 ? StrCat(", growing by ", PerSecond(channel.growth)) : "");
+    if (total.paused_nodes > 0) {
+      report(
+          total.depth > 0 ? Severity::kWarning : Severity::kNotice, "channel_paused",
+          StrCat("Channel ", name, " is paused", On(total, channel.nodes.size()), ", ", waiting));
+    } else if (total.clients == 0 && total.depth > 0) {
+      report(Severity::kWarning, "no_consumers",
+             StrCat("Channel ", name, " has no consumer, ", waiting));
+    } else if (total.clients > 0 && total.depth > 0 && total.in_flight == 0 &&
+               total.flow.out.has_value() && *total.flow.out == 0) {
+      report(Severity::kWarning, "not_taking",
+             StrCat("Channel ", name, ": ", Count(total.clients, "consumer"),
+                    ", but none takes any, ", waiting));
+    } else if (channel.growth > 0) {
+      report(Severity::kWarning, "growing",
+             StrCat("Channel ", name, ": consumers do not keep up, ", waiting));
+    }
+    if (total.flow.timed_out.value_or(0) > 0) {
+      report(Severity::kWarning, "timeouts",
+             StrCat("Channel ", name, ": ", PerSecond(*total.flow.timed_out),
+                    " messages time out at consumers"));
+    }
+  }
+
+  // A lookupd that lists a producer of the topic less than the nodes themselves say.
+  void CheckListed(const TopicReport& topic) {
+    for (const LookupdState& lookupd : report_.lookupds) {
+      if (!lookupd.status.ok() || topic.nodes.empty()) continue;
+      for (const Load& load : topic.nodes) {
+        const auto node =
+            std::find_if(lookupd.nodes.begin(), lookupd.nodes.end(),
+                         [&load](const Node& n) { return n.HttpAddress() == load.node; });
+        if (node == lookupd.nodes.end()) continue;  // said once for the node
+        const bool listed =
+            std::any_of(node->topics.begin(), node->topics.end(),
+                        [&topic](const NodeTopic& t) { return t.topic == topic.name; });
+        if (listed) continue;
+        Problem& problem = Report(Severity::kWarning, "lookupd_disagreement",
+                                  StrCat("nsqlookupd ", lookupd.address, " does not list topic ",
+                                         topic.name, " for nsqd ", load.node));
+        problem.topic = topic.name;
+        problem.node = load.node;
+      }
+    }
+  }
+
+  static std::string On(const Load& total, size_t nodes) {
+    if (static_cast<size_t>(total.paused_nodes) == nodes) return "";
+    return StrCat(" on ", total.paused_nodes, " of ", Count(static_cast<int64_t>(nodes), "node"));
+  }
+
+  const ClusterReport& report_;
+  std::vector<Problem> problems_;
+};
+
+}  // namespace
+
+std::vector<Problem> FindProblems(const ClusterReport& report) { return Finder(report).Find(); }
+
+}  // namespace nsq::admin

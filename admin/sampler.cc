@@ -1,0 +1,33 @@
+#include "admin/sampler.h"
+
+#include <utility>
+
+#include "admin/problems.h"
+
+namespace nsq::admin {
+
+Sampler::Sampler(std::function<ClusterSample()> take, std::function<SteadyTime()> clock)
+    : take_(std::move(take)), clock_(std::move(clock)) {}
+
+std::shared_ptr<const ClusterReport> Sampler::Report() {
+  std::unique_lock lock(mutex_);
+  if (making_) {
+    made_.wait(lock, [this] { return !making_; });
+    return last_;
+  }
+  if (last_ != nullptr && clock_() - made_at_ < kFreshFor) return last_;
+  making_ = true;
+  lock.unlock();
+
+  ClusterReport report = trends_.Add(take_());
+  report.problems = FindProblems(report);
+
+  lock.lock();
+  making_ = false;
+  made_at_ = clock_();
+  last_ = std::make_shared<const ClusterReport>(std::move(report));
+  made_.notify_all();
+  return last_;
+}
+
+}  // namespace nsq::admin

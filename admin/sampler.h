@@ -1,0 +1,39 @@
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+
+#include "admin/report.h"
+#include "admin/trends.h"
+#include "common/time.h"
+
+namespace nsq::admin {
+
+// One report for everybody who watches: however many pages are open, the daemons are asked at most
+// once for each kFreshFor, and only while somebody asks.
+//
+// Home: any thread.
+class Sampler {
+ public:
+  static constexpr milliseconds kFreshFor{900};
+
+  // `take` asks the cluster; it is never called twice at once. `clock` tells the time.
+  Sampler(std::function<ClusterSample()> take, std::function<SteadyTime()> clock);
+
+  // The last report if it is fresh, or the next one. Who comes while it is being made waits for it.
+  std::shared_ptr<const ClusterReport> Report();
+
+ private:
+  const std::function<ClusterSample()> take_;
+  const std::function<SteadyTime()> clock_;
+  std::mutex mutex_;
+  std::condition_variable made_;
+  bool making_ = false;
+  SteadyTime made_at_;
+  std::shared_ptr<const ClusterReport> last_;
+  Trends trends_;  // used by the one who makes the next report
+};
+
+}  // namespace nsq::admin

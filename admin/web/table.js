@@ -1,0 +1,82 @@
+// A table that sorts, filters and, on a narrow screen, becomes a list of cards.
+
+import { html, useState } from './vendor/preact-htm.js';
+import { fullCount } from './format.js';
+
+const STEP = 200; // rows drawn at first, and more at each press: a page with 5,000 topics stays quick
+
+function remembered(id, fallback) {
+  try {
+    return JSON.parse(localStorage.getItem(`nsqadmin.sort.${id}`)) ?? fallback;
+  } catch {
+    return fallback;
+  }
+}
+
+function remember(id, sort) {
+  try {
+    localStorage.setItem(`nsqadmin.sort.${id}`, JSON.stringify(sort));
+  } catch {
+    // No storage: the order lasts as long as the page.
+  }
+}
+
+function compare(a, b) {
+  if (a == null || b == null) return (a == null) - (b == null);
+  return typeof a === 'string' ? a.localeCompare(b) : a - b;
+}
+
+function sorted(rows, column, down) {
+  const value = column.value;
+  // Unknown values stay last in both directions.
+  return [...rows].sort((a, b) => {
+    const [x, y] = [value(a), value(b)];
+    if (x == null || y == null) return compare(x, y);
+    return down ? compare(y, x) : compare(x, y);
+  });
+}
+
+// columns: { key, label, value(row), cell(row), number, title, wide }; `value` sorts, `cell` shows.
+// children(row): rows that stand under it, drawn with the same columns.
+export function Table({ id, caption, columns, rows, rowKey, children, rowClass, initial, empty }) {
+  const [sort, setSort] = useState(() => remembered(id, initial));
+  const [most, setMost] = useState(STEP);
+  const column = columns.find((c) => c.key === sort.key && c.value) ?? columns[0];
+
+  const sortBy = (key, down) => {
+    setSort({ key, down });
+    remember(id, { key, down });
+  };
+  const press = (c) => sortBy(c.key, c.key === column.key ? !sort.down : Boolean(c.number));
+
+  if (rows.length === 0) return html`<p class="empty">${empty ?? 'Nothing here.'}</p>`;
+
+  const row = (data, nested) => html`<tr key=${rowKey(data)} class="${nested ? 'nested' : ''} ${rowClass?.(data) ?? ''}">
+    ${columns.map((c, i) => (i === 0
+      ? html`<th scope="row" key=${c.key} class="name">${c.cell(data, nested)}</th>`
+      : html`<td key=${c.key} data-label=${c.label} class="${c.number ? 'number' : ''} ${c.wide ? 'wide' : ''}">${c.cell(data, nested)}</td>`))}
+  </tr>`;
+
+  const order = sorted(rows, column, sort.down);
+  const shown = order.slice(0, most);
+  return html`<div class="table">
+    <label class="sort-by">Sort by
+      <select value=${column.key} onChange=${(e) => sortBy(e.target.value, Boolean(columns.find((c) => c.key === e.target.value).number))}>
+        ${columns.filter((c) => c.value).map((c) => html`<option key=${c.key} value=${c.key}>${c.label}</option>`)}
+      </select>
+    </label>
+    <table>
+      <caption class="hidden">${caption}</caption>
+      <thead><tr>
+        ${columns.map((c) => html`<th key=${c.key} scope="col" title=${c.title} class=${c.number ? 'number' : ''}
+            aria-sort=${!c.value ? undefined : c.key !== column.key ? 'none' : sort.down ? 'descending' : 'ascending'}>
+          ${c.value ? html`<button onClick=${() => press(c)}>${c.label}<span class="arrow" aria-hidden="true">${c.key !== column.key ? '' : sort.down ? '▾' : '▴'}</span></button>` : c.label}
+        </th>`)}
+      </tr></thead>
+      <tbody>
+        ${shown.flatMap((data) => [row(data, false), ...sorted(children?.(data) ?? [], column, sort.down).map((child) => row(child, true))])}
+      </tbody>
+    </table>
+    ${order.length > most && html`<button class="more" onClick=${() => setMost(most + STEP)}>Show more (${fullCount(order.length - most)} left)</button>`}
+  </div>`;
+}

@@ -1,0 +1,146 @@
+#include "admin/problems.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace nsq::admin {
+namespace {
+
+using testing::ElementsAre;
+using testing::Field;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Property;
+
+// A healthy cluster: one lookupd, one node, one topic, one channel with one consumer.
+ClusterReport Healthy() {
+  ClusterReport report;
+  Node node;
+  node.broadcast_address = "a";
+  node.http_port = 4151;
+  node.topics = {{"t", false}};
+  LookupdState lookupd;
+  lookupd.address = "l:4161";
+  lookupd.nodes = {node};
+  lookupd.topics = {"t"};
+  report.lookupds = {lookupd};
+
+  NodeReport node_report;
+  node_report.state.node = node;
+  node_report.state.address = "a:4151";
+  node_report.state.lookupds = {"l:4161"};
+  node_report.state.stats.health = "OK";
+  report.nodes = {node_report};
+
+  ChannelReport channel;
+  channel.name = "c";
+  channel.total.clients = 1;
+  channel.nodes.resize(1);
+  channel.nodes[0].node = "a:4151";
+  TopicReport topic;
+  topic.name = "t";
+  topic.nodes = channel.nodes;
+  topic.channels = {channel};
+  report.topics = {topic};
+  return report;
+}
+
+std::vector<std::string> KindsOf(const ClusterReport& report) {
+  std::vector<std::string> kinds;
+  for (const Problem& problem : FindProblems(report)) kinds.push_back(problem.kind);
+  return kinds;
+}
+
+TEST(ProblemsTest, AHealthyClusterHasNone) { EXPECT_THAT(KindsOf(Healthy()), IsEmpty()); }
+
+TEST(ProblemsTest, EachTroubleHasItsWord) {
+  struct Case {
+    const char* kind;
+    void (*spoil)(ClusterReport*);
+  };
+  for (const Case& c : std::vector<Case>{
+           {"lookupd_down",
+            [](ClusterReport* r) { r->lookupds[0].status = Status(Code::kTimeout, "too slow"); }},
+           {"node_down",
+            [](ClusterReport* r) {
+              r->nodes[0].state.status = Status(Code::kTimeout, "too slow");
+            }},
+           {"node_unhealthy",
+            [](ClusterReport* r) { r->nodes[0].state.stats.health = "NOK - disk full"; }},
+           {"lookupd_disagreement",
+            [](ClusterReport* r) {
+              r->nodes[0].state.lookupds.clear();
+              r->lookupds[0].nodes.clear();
+            }},
+           {"lookupd_disagreement",
+            [](ClusterReport* r) { r->lookupds[0].nodes[0].topics.clear(); }},
+           {"out_of_date", [](ClusterReport* r) { r->nodes[0].state.node.out_of_date = true; }},
+           {"tombstoned",
+            [](ClusterReport* r) { r->nodes[0].state.node.topics[0].tombstoned = true; }},
+           {"no_producers",
+            [](ClusterReport* r) {
+              r->topics[0].nodes.clear();
+              r->topics[0].known_to_lookupd_only = true;
+            }},
+           {"topic_paused", [](ClusterReport* r) { r->topics[0].total.paused_nodes = 1; }},
+           {"no_channels",
+            [](ClusterReport* r) {
+              r->topics[0].channels.clear();
+              r->topics[0].total.depth = 1;
+            }},
+           {"channel_paused",
+            [](ClusterReport* r) { r->topics[0].channels[0].total.paused_nodes = 1; }},
+           {"no_consumers",
+            [](ClusterReport* r) {
+              r->topics[0].channels[0].total.clients = 0;
+              r->topics[0].channels[0].total.depth = 1;
+            }},
+           {"not_taking",
+            [](ClusterReport* r) {
+              r->topics[0].channels[0].total.depth = 1;
+              r->topics[0].channels[0].total.flow.out = 0;
+            }},
+           {"growing", [](ClusterReport* r) { r->topics[0].channels[0].growth = 12.5; }},
+           {"timeouts",
+            [](ClusterReport* r) { r->topics[0].channels[0].total.flow.timed_out = 0.5; }},
+       }) {
+    ClusterReport report = Healthy();
+    c.spoil(&report);
+    EXPECT_THAT(KindsOf(report), ElementsAre(c.kind));
+  }
+}
+
+TEST(ProblemsTest, AnIdleConsumerIsNoTrouble) {
+  ClusterReport report = Healthy();
+  report.topics[0].channels[0].total.clients = 0;
+  EXPECT_THAT(KindsOf(report), IsEmpty()) << "nobody listens, nothing waits";
+}
+
+TEST(ProblemsTest, PausedWithMessagesWaitingIsWorse) {
+  ClusterReport report = Healthy();
+  report.topics[0].channels[0].total.paused_nodes = 1;
+  EXPECT_EQ(FindProblems(report)[0].severity, Problem::Severity::kNotice);
+  report.topics[0].channels[0].total.depth = 1;
+  EXPECT_EQ(FindProblems(report)[0].severity, Problem::Severity::kWarning);
+  EXPECT_THAT(FindProblems(report)[0].text, HasSubstr("1 message waiting"));
+}
+
+TEST(ProblemsTest, WorstFirst) {
+  ClusterReport report = Healthy();
+  report.topics[0].channels[0].total.paused_nodes = 1;
+  report.topics[0].channels[0].total.flow.timed_out = 20;
+  report.nodes[0].state.node.out_of_date = true;
+  report.nodes[0].state.status = Status(Code::kTimeout, "too slow");
+  EXPECT_THAT(KindsOf(report),
+              ElementsAre("node_down", "timeouts", "out_of_date", "channel_paused"));
+}
+
+TEST(ProblemsTest, ALookupdThatFailsDisagreesWithNobody) {
+  ClusterReport report = Healthy();
+  report.lookupds[0].status = Status(Code::kTimeout, "too slow");
+  report.nodes[0].state.lookupds.clear();
+  EXPECT_THAT(KindsOf(report), ElementsAre("lookupd_down"));
+}
+
+}  // namespace
+}  // namespace nsq::admin
