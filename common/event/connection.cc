@@ -133,7 +133,8 @@ void Connection::OnReadable() {
   if (n == 0) {
     eof_ = true;
     WatchReads(false);
-    if (!paused_) TellEof();
+    Offer();  // what was held back by a pause that has just ended
+    if (!closed() && !paused_ && !closing_) TellEof();
     return;
   }
   const std::string_view got(to, static_cast<size_t>(n));
