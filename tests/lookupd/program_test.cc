@@ -29,6 +29,7 @@
 namespace nsq::lookupd {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::EndsWith;
 using testing::HasSubstr;

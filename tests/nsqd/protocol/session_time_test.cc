@@ -1,0 +1,110 @@
+// Heartbeats and deadlines. A second is the shortest interval that can be agreed on.
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "tests/nsqd/protocol/fixture.h"
+
+namespace nsq::nsqd {
+namespace {
+
+const std::string kEverySecond = "  V2" + Identify(R"({"heartbeat_interval":1000})");
+const std::string kBeat = "response _heartbeat_";
+
+struct SessionTimeTest : SessionTest {
+  // How long it takes until `done`.
+  Duration TimeUntil(const std::function<bool()>& done) {
+    const SteadyTime start = std::chrono::steady_clock::now();
+    RunUntil(done);
+    return std::chrono::steady_clock::now() - start;
+  }
+};
+
+TEST_F(SessionTimeTest, SilentClientIsClosedAfterTwoIntervals) {
+  Say(kEverySecond);
+  ExpectHeard({"response OK"});
+  // Bytes that make no command do not count as life.
+  Say("NO");
+  const Duration time = TimeUntil([&] { return client->eof(); });
+  EXPECT_GE(time, milliseconds(1900));
+  EXPECT_EQ(client->Heard(), (std::vector<std::string>{"response OK", kBeat}));
+  client->Drop();
+  RunUntil([&] { return broker.ended == 1; });
+}
+
+TEST_F(SessionTimeTest, BodyThatStallsIsAnsweredWithAnError) {
+  Say(kEverySecond + "PUB t\n" + Int(100) + "begun");
+  const Duration time = TimeUntil([&] { return client->eof(); });
+  EXPECT_GE(time, milliseconds(1900));
+  EXPECT_EQ(client->Heard(),
+            (std::vector<std::string>{"response OK", kBeat,
+                                      "error E_BAD_MESSAGE PUB failed to read message body"}));
+}
+
+TEST_F(SessionTimeTest, AnyCommandIsLife) {
+  Say(kEverySecond);
+  size_t answered = 0;
+  RunUntil([&] {
+    const size_t beats = client->Heard().size();
+    if (beats > answered) Say("NOP\n");
+    answered = beats;
+    return beats >= 4 || client->eof();
+  });
+  EXPECT_EQ(client->Heard(), (std::vector<std::string>{"response OK", kBeat, kBeat, kBeat}));
+  EXPECT_FALSE(client->eof());
+}
+
+TEST_F(SessionTimeTest, ClientThatWaitsForUsIsNotLate) {
+  broker.publishing = TestBroker::Publishing::kHeld;
+  Say(kEverySecond + Pub("t", "m"));
+  RunUntil([&] { return client->Heard().size() == 4 || client->eof(); });
+  EXPECT_EQ(client->Heard(), (std::vector<std::string>{"response OK", kBeat, kBeat, kBeat}));
+  broker.Answer(0);
+  RunUntil([&] { return client->Heard().size() == 5; });
+  EXPECT_EQ(client->Heard().back(), "response OK");
+}
+
+TEST_F(SessionTimeTest, SecondIdentifyMovesDeadlinesButNotHeartbeats) {
+  Say(kEverySecond + Identify(R"({"heartbeat_interval":2000})"));
+  const Duration time = TimeUntil([&] { return client->eof(); });
+  EXPECT_GE(time, milliseconds(3900));
+  EXPECT_EQ(client->Heard(),
+            (std::vector<std::string>{"response OK", "response OK", kBeat, kBeat, kBeat}));
+}
+
+TEST_F(SessionTimeTest, ClientThatReadsNothingIsClosed) {
+  broker.publishing = TestBroker::Publishing::kReal;
+  Say(kEverySecond + "SUB t#ephemeral c\nRDY 100\n");
+  ExpectHeard({"response OK", "response OK"});
+  client->StopReading(true);
+  for (int i = 0; i < 20; ++i) Say(Pub("t#ephemeral", std::string(100000, 'x')));
+  SteadyTime next = std::chrono::steady_clock::now();
+  RunUntil([&] {
+    // It is alive by what it says, but takes nothing.
+    if (std::chrono::steady_clock::now() >= next) {
+      Say("NOP\n");
+      next += milliseconds(200);
+    }
+    return broker.ended == 1;
+  });
+}
+
+TEST_F(SessionTimeTest, NoHeartbeatsAndNoDeadlinesIfNotWanted) {
+  Say("  V2" + Identify(R"({"heartbeat_interval":-1})"));
+  ExpectHeard({"response OK"});
+  Client* const off = client;
+  Connect();
+  Say(kEverySecond);
+  // When a client of one second is closed, nothing has happened to the other one.
+  RunUntil([&] { return client->eof(); });
+  EXPECT_EQ(off->Heard(), std::vector<std::string>{"response OK"});
+  EXPECT_FALSE(off->eof());
+  off->Send(Pub("t", "m"));
+  RunUntil([&] { return off->Heard().size() == 2; });
+}
+
+}  // namespace
+}  // namespace nsq::nsqd
