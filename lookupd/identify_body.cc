@@ -123,8 +123,7 @@ class Reader : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
   bool Wrong(const char* type) {
-    error_ = depth_ == 0 ? std::string("a ") + type + " is no object"
-                         : "a " + std::string(type) + " cannot be the " + key_;
+    error_ = std::string("JSON ") + type + (depth_ == 0 ? " instead of an object" : " for " + key_);
     return true;
   }
 

@@ -59,7 +59,10 @@ class SessionV1 {
   // The connection is gone: `why` is for the log. Nothing after the end.
   void End(std::string_view why);
 
-  bool ended() const { return state_ == State::kEnded; }
+  bool ended() const {
+    home_.Assert();
+    return state_ == State::kEnded;
+  }
 
  private:
   enum class State { kMagic, kCommand, kBodySize, kBody, kEnded };

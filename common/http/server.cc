@@ -235,8 +235,8 @@ void Server::Core::OnRequest(evhttp_request* raw) {
 void Server::Core::Dispatch(std::unique_ptr<Exchange> exchange) {
   const bool understood = exchange->Parse();
   const Request& request = exchange->request();
-  const bool may_have_body = request.method == Method::kPost || request.method == Method::kPut ||
-                             request.method == Method::kPatch;
+  const bool may_have_body = request.method != Method::kHead && request.method != Method::kTrace &&
+                             request.method != Method::kOther;
   if (!may_have_body) {
     // evhttp does not read a body here: what follows would be taken for the next request.
     const char* const length = exchange->Header("Content-Length");

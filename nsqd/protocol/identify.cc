@@ -4,7 +4,6 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
-#include <variant>
 
 #include "common/strings.h"
 #include "common/version.h"
@@ -85,7 +84,23 @@ std::string Repaired(std::string_view json) {
   return repaired;
 }
 
-using Field = std::variant<std::monostate, std::string*, bool*, int64_t*, int32_t*>;
+// Where a value goes; at most one is set. (A std::variant here is "maybe uninitialized" to GCC 12.)
+struct Field {
+  Field() = default;
+  Field(std::string* to) : text(to) {}      // NOLINT(google-explicit-constructor)
+  Field(bool* to) : truth(to) {}            // NOLINT(google-explicit-constructor)
+  Field(int64_t* to) : number(to) {}        // NOLINT(google-explicit-constructor)
+  Field(int32_t* to) : small_number(to) {}  // NOLINT(google-explicit-constructor)
+
+  bool none() const {
+    return text == nullptr && truth == nullptr && number == nullptr && small_number == nullptr;
+  }
+
+  std::string* text = nullptr;
+  bool* truth = nullptr;
+  int64_t* number = nullptr;
+  int32_t* small_number = nullptr;
+};
 
 Field FieldOf(std::string_view key, IdentifyRequest* request) {
   std::string name(key);
@@ -115,7 +130,7 @@ class Reader : public nlohmann::json_sax<nlohmann::json> {
   explicit Reader(IdentifyRequest* request) : request_(request) {}
 
   bool null() override { return true; }
-  bool boolean(bool value) override { return Set<bool>(value); }
+  bool boolean(bool value) override { return Set(field_.truth, value); }
   bool number_integer(number_integer_t value) override { return SetNumber(value); }
   bool number_unsigned(number_unsigned_t value) override {
     return value <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max())
@@ -123,7 +138,7 @@ class Reader : public nlohmann::json_sax<nlohmann::json> {
                : Skip();
   }
   bool number_float(number_float_t, const string_t&) override { return Skip(); }
-  bool string(string_t& value) override { return Set<std::string>(value); }
+  bool string(string_t& value) override { return Set(field_.text, value); }
   bool binary(binary_t&) override { return Skip(); }
   bool start_object(size_t) override { return depth_++ == 0 || Skip(); }
   bool start_array(size_t) override { return std::exchange(depth_, depth_ + 1) > 0 && Skip(); }
@@ -139,21 +154,20 @@ class Reader : public nlohmann::json_sax<nlohmann::json> {
 
  private:
   // A value that nobody asked for is fine, one of another type than its field's is not.
-  bool Skip() const { return depth_ > 0 && std::holds_alternative<std::monostate>(field_); }
+  bool Skip() const { return depth_ > 0 && field_.none(); }
 
-  template <typename T, typename Value>
-  bool Set(Value value) {
-    T** const field = std::get_if<T*>(&field_);
-    if (field == nullptr || depth_ != 1) return Skip();
-    **field = value;
+  template <typename T>
+  bool Set(T* to, const T& value) {
+    if (to == nullptr || depth_ != 1) return Skip();
+    *to = value;
     return true;
   }
   bool SetNumber(int64_t value) {
-    if (std::holds_alternative<int32_t*>(field_) && depth_ == 1) {
+    if (field_.small_number != nullptr && depth_ == 1) {
       if (value != static_cast<int32_t>(value)) return false;
-      return Set<int32_t>(static_cast<int32_t>(value));
+      return Set(field_.small_number, static_cast<int32_t>(value));
     }
-    return Set<int64_t>(value);
+    return Set(field_.number, value);
   }
   bool Leave() {
     if (--depth_ == 1) field_ = Field();

@@ -137,6 +137,7 @@ Status SegmentedLog::FindSegments() {
     const std::optional<Sequence> first = ParseSegmentName(name);
     if (!first) continue;
     const Result<uint64_t> size = CheckFile(*first);
+    if (size.status().code() == Code::kNotFound) continue;  // was being removed
     if (!size.ok()) return size.status();
     if (*size == 0) {
       // Died between making the file and writing to it.

@@ -29,7 +29,6 @@
 namespace nsq::lookupd {
 namespace {
 
-using testing::AllOf;
 using testing::ElementsAre;
 using testing::EndsWith;
 using testing::HasSubstr;

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -254,6 +254,172 @@ TEST_F(ServerTest, StopEndsIdleConnectionsAndLetsOthersFinish) {
   EXPECT_EQ(ReceiveUntil(idle, "<EOF>"), "<EOF>");
   kept_[0]->Text("last words");
   EXPECT_TRUE(ReceiveUntil(busy, "<EOF>").ends_with("last words<EOF>"));
+}
+
+TEST_F(ServerTest, KnownPathsWithAnotherMethodAre405WithTheMethodsThatAreKnown) {
+  const std::string answer =
+      Ask("DELETE /config/x HTTP/1.1\r\nHost: x\r\n\r\n", "\"METHOD_NOT_ALLOWED\"}");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 405 Method Not Allowed\r\n")) << answer;
+  EXPECT_NE(answer.find("\r\nAllow: GET, OPTIONS\r\n"), std::string::npos) << answer;
+  const std::string unknown =
+      Ask("BREW /ping HTTP/1.1\r\nHost: x\r\n\r\n", "\"METHOD_NOT_ALLOWED\"}");
+  EXPECT_TRUE(unknown.starts_with("HTTP/1.1 405 Method Not Allowed\r\n")) << unknown;
+}
+
+TEST_F(ServerTest, OptionsNamesTheMethodsOfAKnownPath) {
+  const std::string answer =
+      WithoutDate(Ask("OPTIONS /ping HTTP/1.1\r\nHost: x\r\n\r\n", "\r\n\r\n"));
+  EXPECT_EQ(answer, "HTTP/1.1 200 OK\r\nAllow: GET, OPTIONS\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_TRUE(
+      Ask("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", "\r\n\r\n").starts_with("HTTP/1.1 200 OK\r\n"));
+  EXPECT_TRUE(Ask("OPTIONS /none HTTP/1.1\r\nHost: x\r\n\r\n", "}").starts_with("HTTP/1.1 404 "));
+}
+
+TEST_F(ServerTest, OtherSpellingsAreRedirectedWithTheirQuery) {
+  EXPECT_EQ(WithoutDate(Ask("GET /PARAM/?topic=a&x=1 HTTP/1.1\r\nHost: x\r\n\r\n", ".\n\n")),
+            "HTTP/1.1 301 Moved Permanently\r\n"
+            "Location: /param?topic=a&x=1\r\n"
+            "Content-Length: 57\r\n"
+            "Content-Type: text/html; charset=utf-8\r\n"
+            "\r\n"
+            "<a href=\"/param?topic=a&amp;x=1\">Moved Permanently</a>.\n\n");
+  EXPECT_EQ(
+      WithoutDate(Ask("POST //echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx", "\r\n\r\n")),
+      "HTTP/1.1 307 Temporary Redirect\r\n"
+      "Location: /echo\r\n"
+      "Content-Length: 0\r\n"
+      "\r\n");
+}
+
+TEST_F(ServerTest, PathsAreDecodedAndAbsoluteTargetsRoutedByPath) {
+  EXPECT_TRUE(Ask("GET /pi%6eg HTTP/1.1\r\nHost: x\r\n\r\n", "OK").ends_with("\r\n\r\nOK"));
+  EXPECT_TRUE(Ask("GET http://x/ping HTTP/1.1\r\nHost: x\r\n\r\n", "OK").ends_with("\r\n\r\nOK"));
+  EXPECT_TRUE(Ask("GET /param?topic=a%23b+c HTTP/1.1\r\nHost: x\r\n\r\n", "a#b c")
+                  .ends_with("\r\n\r\na#b c"));
+  EXPECT_TRUE(
+      Ask("GET /config/a%2Fb HTTP/1.1\r\nHost: x\r\n\r\n", "}").starts_with("HTTP/1.1 404 "));
+}
+
+TEST_F(ServerTest, ChunkedBodiesArriveWholeWhereverTheBytesAreCut) {
+  const std::string request =
+      "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "3\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n";
+  for (size_t cut = 1; cut < request.size(); ++cut) {
+    const UniqueFd client = Connect();
+    Send(client, request.substr(0, cut));
+    Send(client, request.substr(cut));
+    const std::string answer = ReceiveUntil(client, "abc0123456789");
+    ASSERT_TRUE(answer.starts_with("HTTP/1.1 200 OK\r\n")) << "cut " << cut << ": " << answer;
+    ASSERT_TRUE(answer.ends_with("\r\n\r\nabc0123456789")) << "cut " << cut << ": " << answer;
+  }
+}
+
+TEST_F(ServerTest, ABodyABitTooLongIsRefusedInTheHandlersWords) {
+  const std::string body(kMaxBody + 1, 'x');
+  const std::string length = std::to_string(body.size());
+  const UniqueFd client = Connect();
+  Send(client, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: " + length + "\r\n\r\n" + body);
+  const std::string answer = ReceiveUntil(client, "}");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 413 Request Entity Too Large\r\n")) << answer;
+  EXPECT_TRUE(answer.ends_with("{\"message\":\"BODY_TOO_BIG\"}")) << answer;
+  Send(client, "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(ReceiveUntil(client, "OK").ends_with("\r\n\r\nOK")) << "the connection goes on";
+}
+
+TEST_F(ServerTest, ABodyFarTooLongIsRefusedBeforeItIsSent) {
+  const std::string answer =
+      Ask("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\nxxx", "<EOF>");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 413 ")) << answer;
+}
+
+TEST_F(ServerTest, Expect100IsAnsweredBeforeTheBody) {
+  const UniqueFd client = Connect();
+  Send(client,
+       "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+  EXPECT_EQ(ReceiveUntil(client, "\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+  Send(client, "body");
+  EXPECT_TRUE(ReceiveUntil(client, "body").ends_with("\r\n\r\nbody"));
+}
+
+TEST_F(ServerTest, Http10ClosesUnlessAskedToKeepAlive) {
+  const std::string closed = Ask("GET /ping HTTP/1.0\r\n\r\n", "<EOF>");
+  EXPECT_TRUE(closed.starts_with("HTTP/1.0 200 OK\r\n")) << closed;
+  EXPECT_TRUE(closed.ends_with("\r\n\r\nOK<EOF>")) << closed;
+  const UniqueFd client = Connect();
+  for (int i = 0; i < 2; ++i) {
+    Send(client, "GET /ping HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    const std::string kept = ReceiveUntil(client, "OK");
+    EXPECT_NE(kept.find("\r\nConnection: keep-alive\r\n"), std::string::npos) << kept;
+  }
+}
+
+TEST_F(ServerTest, WhatIsNotHttpGets400AndTheEnd) {
+  for (const char* garbage :
+       {"GARBAGE\r\n\r\n", "GET /ping\r\n\r\n", "\x16\x03\x01\x02\x01\xfc\r\n\r\n",
+        "GET /p%zzing HTTP/1.1\r\nHost: x\r\n\r\n", "GET /ping HTTP/1.1\r\nno colon\r\n\r\n",
+        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
+        "GET /ping HTTP/1.1\r\n\r\n"}) {
+    const std::string answer = Ask(garbage, "<EOF>");
+    EXPECT_NE(answer.find(" 400 Bad Request\r\n"), std::string::npos) << garbage << answer;
+    EXPECT_TRUE(answer.ends_with("<EOF>")) << garbage << answer;
+  }
+  EXPECT_TRUE(Ask("GET /ping HTTP/1.1\r\nHost: x\r\n\r\n", "OK").ends_with("OK"))
+      << "others are not disturbed";
+}
+
+TEST_F(ServerTest, ABrokenChunkedBodyIsRefused) {
+  const std::string answer = Ask(
+      "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n",
+      "<EOF>");
+  EXPECT_EQ(answer.substr(0, 10), "HTTP/1.1 4") << answer;
+}
+
+TEST_F(ServerTest, AClientThatGoesInMidRequestIsForgotten) {
+  for (const char* part : {"GE", "GET /ping HTTP/1.1\r\nHo",
+                           "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc"}) {
+    const UniqueFd client = Connect();
+    Send(client, part);
+  }
+  Turns();
+  EXPECT_EQ(server_->connections(), 0u);
+}
+
+TEST_F(ServerTest, ABodyWhereNoneBelongsDoesNotBecomeTheNextRequest) {
+  const std::string body = "GET /json HTTP/1.1\r\nHost: x\r\n\r\n";
+  const std::string headers = " /ping HTTP/1.1\r\nHost: x\r\nContent-Length: 31\r\n\r\n";
+  const UniqueFd client = Connect();
+  Send(client, "GET" + headers + body + "GET /param?topic=next HTTP/1.1\r\nHost: x\r\n\r\n");
+  const std::string answers = ReceiveUntil(client, "next");
+  EXPECT_EQ(answers.find("{\"a\":1}"), std::string::npos) << answers;
+  EXPECT_TRUE(answers.ends_with("\r\n\r\nnext")) << answers;
+  const std::string head = Ask("HEAD" + headers + body, "<EOF>");
+  EXPECT_TRUE(head.ends_with("\r\n\r\n<EOF>")) << head;
+}
+
+TEST_F(ServerTest, LargeBodiesGoBothWays) {
+  router_.Add(Method::kPost, "/large",
+              [](auto exchange) { exchange->Text(std::string(exchange->request().body)); });
+  std::string body;
+  while (body.size() < 3'000'000) body += std::to_string(body.size());
+  const UniqueFd client = Connect();
+  Send(client, "POST /large HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) +
+                   "\r\n\r\n" + body);
+  const std::string answer = ReceiveUntil(client, body.substr(body.size() - 40));
+  EXPECT_TRUE(answer.ends_with("\r\n\r\n" + body)) << answer.size();
+}
+
+TEST_F(ServerTest, ServersOfTwoLoopsMayShareASocket) {
+  EventLoop other_loop("other loop");
+  Server other(other_loop, router_, Limits::ForBodies(kMaxBody));
+  auto fd = nsq::Listen(Loopback(0));
+  port_ = BoundPort(fd->get());
+  ASSERT_TRUE(other.Listen(UniqueFd(::dup(fd->get()))).ok());
+  ASSERT_TRUE(server_->Listen(std::move(*fd)).ok());
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_TRUE(Ask("GET /ping HTTP/1.1\r\nHost: x\r\n\r\n", "OK").ends_with("OK"));
+    other_loop.RunOnce(false);
+  }
 }
 
 }  // namespace

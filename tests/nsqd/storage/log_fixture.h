@@ -39,6 +39,7 @@ class LogTest : public testing::Test, public SegmentedLog::Listener {
   void Reopen() {
     log_.reset();
     files_.Revive();
+    DrainPool();
     Open();
   }
 

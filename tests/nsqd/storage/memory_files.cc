@@ -165,6 +165,24 @@ uint64_t MemoryFiles::TotalBytes() const {
 
 // --- looking and meddling
 
+void MemoryFiles::Clear() {
+  Revive();
+  const Lock lock(mutex_);
+  names_.clear();
+  synced_names_.clear();
+  dirs_.clear();
+  synced_dirs_.clear();
+  appends_ = syncs_ = reads_ = 0;
+  calls_.clear();
+}
+
+std::vector<std::string> MemoryFiles::Paths() const {
+  const Lock lock(mutex_);
+  std::vector<std::string> paths;
+  for (const auto& [path, inode] : names_) paths.push_back(path);
+  return paths;
+}
+
 std::vector<std::byte> MemoryFiles::Contents(const std::string& path) const {
   const Lock lock(mutex_);
   const auto found = names_.find(path);

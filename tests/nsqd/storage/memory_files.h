@@ -41,9 +41,13 @@ class MemoryFiles : public Files {
 
   // --- looking and meddling
 
+  // An empty disk without faults. Nothing is open.
+  void Clear();
+
   std::vector<std::byte> Contents(const std::string& path) const;
   void SetContents(const std::string& path, std::vector<std::byte> bytes);
   bool Has(const std::string& path) const;
+  std::vector<std::string> Paths() const;
   uint64_t total_bytes() const;
   uint64_t appends() const;  // Append calls that took something
   uint64_t syncs() const;
