@@ -10,6 +10,24 @@ namespace {
 
 Status NotInFlight() { return Status(Code::kNotFound, "ID not in flight"); }
 
+using Subscriptions = std::vector<std::unique_ptr<Subscription>>;
+
+void Put(std::unique_ptr<Subscription> subscription, Subscriptions* list) {
+  subscription->index = list->size();
+  list->push_back(std::move(subscription));
+}
+
+std::unique_ptr<Subscription> TakeOut(Subscription* subscription, Subscriptions* list) {
+  const size_t index = subscription->index;
+  std::unique_ptr<Subscription> taken = std::move((*list)[index]);
+  if (index + 1 < list->size()) {
+    (*list)[index] = std::move(list->back());
+    (*list)[index]->index = index;
+  }
+  list->pop_back();
+  return taken;
+}
+
 }  // namespace
 
 Channel::Channel(const Home& home, std::string name, ChannelNumber number,
@@ -32,12 +50,8 @@ Channel::Channel(const Home& home, const ChannelOptions& options, SegmentedLog& 
   home_.Assert();
   paused_ = state.paused;
   end_ = std::max(end, cursor_);
-  loaded_end_ = end_;
   for (const Unfinished& message : state.unfinished) {
-    if (message.sequence >= cursor_) {
-      ++passed_over_;
-      loaded_ahead_.push_back(message.sequence);
-    }
+    if (message.sequence >= cursor_) ahead_.push_back({message.sequence, false});
     if (message.due > now) {
       deferred_.Add(message.sequence, message.attempts, message.due);
     } else {
@@ -51,27 +65,44 @@ Channel::~Channel() = default;
 void Channel::AddDeferred(Sequence sequence, WallTime due) {
   home_.Assert();
   deferred_.Add(sequence, 0, due);
-  new_deferred_.push_back(sequence);
+  ahead_.push_back({sequence, false});
 }
 
 void Channel::Extend(Sequence end, uint64_t messages) {
   home_.Assert();
+  const Sequence old_end = std::exchange(end_, end);
   message_count_ += messages;
-  uint64_t lost = 0;
-  if (options_.drop_beyond > 0) {
-    const uint64_t waiting = depth();
-    const uint64_t room = options_.drop_beyond - std::min(options_.drop_beyond, waiting);
-    if (messages > room) {
-      const SequenceRange range{Sequence{end.value - (messages - room)}, end};
-      lost = (range.end - range.begin) -
-             static_cast<uint64_t>(std::count_if(new_deferred_.begin(), new_deferred_.end(),
-                                                 [&](Sequence s) { return s >= range.begin; }));
-      dropped_.push_back(range);
+  if (options_.drop_beyond == 0) return;
+  uint64_t plain = messages;
+  for (auto at = ahead_.crbegin(); at != ahead_.crend() && at->sequence >= old_end; ++at) --plain;
+  const uint64_t waiting = depth();
+  if (waiting > options_.drop_beyond) DropTail(std::min(waiting - options_.drop_beyond, plain));
+  const uint64_t reach = kDropReach * options_.drop_beyond;
+  if (log_.CountBetween(cursor_, end_) > reach) MoveCursor({end_.value - reach});
+}
+
+// Drops the last `excess` messages, but not the deferred ones among them.
+void Channel::DropTail(uint64_t excess) {
+  Dropped dropped{{end_, end_}, 0};
+  auto deferred = ahead_.crbegin();
+  for (uint64_t left = excess; left > 0;) {
+    --dropped.range.begin.value;
+    if (deferred != ahead_.crend() && deferred->sequence == dropped.range.begin) {
+      ++deferred;
+    } else {
+      --left;
     }
   }
-  passed_over_ += new_deferred_.size() + lost;
-  new_deferred_.clear();
-  end_ = end;
+  const auto kept = static_cast<uint64_t>(deferred - ahead_.crbegin());
+  dropped.messages = log_.CountBetween(dropped.range.begin, dropped.range.end);
+  dropped.messages -= std::min(dropped.messages, kept);
+  dropped_messages_ += dropped.messages;
+  if (!dropped_.empty() && dropped_.back().range.end == dropped.range.begin) {
+    dropped_.back().range.end = dropped.range.end;
+    dropped_.back().messages += dropped.messages;
+  } else {
+    dropped_.push_back(dropped);
+  }
 }
 
 Result<Subscription*> Channel::Subscribe(Consumer* consumer, Duration msg_timeout,
@@ -85,7 +116,7 @@ Result<Subscription*> Channel::Subscribe(Consumer* consumer, Duration msg_timeou
   subscription->consumer = consumer;
   subscription->msg_timeout = msg_timeout;
   subscription->sample_rate = sample_rate;
-  subscriptions_.push_back(std::move(subscription));
+  Put(std::move(subscription), &subscriptions_);
   return subscriptions_.back().get();
 }
 
@@ -93,9 +124,20 @@ void Channel::Unsubscribe(Subscription* subscription) {
   home_.Assert();
   subscription->closing = true;
   UpdateReady(subscription);
-  std::erase(dirty_, subscription);
-  in_flight_.Disown(subscription);
-  std::erase_if(subscriptions_, [&](const auto& s) { return s.get() == subscription; });
+  if (subscription->dirty) std::erase(dirty_, subscription);
+  std::unique_ptr<Subscription> leaving = TakeOut(subscription, &subscriptions_);
+  leaving->consumer = nullptr;
+  if (leaving->in_flight > 0) Put(std::move(leaving), &gone_);
+}
+
+// A message that was in flight to it is not any more.
+void Channel::NoLongerHas(Subscription* subscription) {
+  --subscription->in_flight;
+  if (subscription->consumer != nullptr) {
+    UpdateReady(subscription);
+  } else if (subscription->in_flight == 0) {
+    TakeOut(subscription, &gone_);
+  }
 }
 
 void Channel::SetReady(Subscription* subscription, int64_t count) {
@@ -131,13 +173,19 @@ Status Channel::Finish(Subscription* subscription, Sequence sequence) {
   const Result<InFlight::Entry*> entry = FindOwned(subscription, sequence);
   if (!entry.ok()) return entry.status();
   in_flight_.Remove(*entry);
+  MarkFinished(sequence);
+  ++subscription->finish_count;
+  NoLongerHas(subscription);
+  return Status();
+}
+
+void Channel::MarkFinished(Sequence sequence) {
   finished_.push_back(sequence);
   ++finished_count_;
-  if (sequence >= cursor_) finished_ahead_.insert(sequence);
-  --subscription->in_flight;
-  ++subscription->finish_count;
-  UpdateReady(subscription);
-  return Status();
+  if (sequence < cursor_) return;
+  const auto at = std::lower_bound(ahead_.begin(), ahead_.end(), sequence,
+                                   [](const Ahead& a, Sequence s) { return a.sequence < s; });
+  if (at != ahead_.end() && at->sequence == sequence) at->finished = true;
 }
 
 Status Channel::Requeue(Subscription* subscription, Sequence sequence, Duration delay,
@@ -147,10 +195,9 @@ Status Channel::Requeue(Subscription* subscription, Sequence sequence, Duration 
   if (!entry.ok()) return entry.status();
   const uint16_t attempts = (*entry)->attempts;
   in_flight_.Remove(*entry);
-  --subscription->in_flight;
   ++subscription->requeue_count;
   ++requeue_count_;
-  UpdateReady(subscription);
+  NoLongerHas(subscription);
   delay = std::clamp(delay, Duration::zero(), options_.max_req_timeout);
   if (delay == Duration::zero()) {
     Wait(sequence, attempts);
@@ -170,28 +217,26 @@ Status Channel::Touch(Subscription* subscription, Sequence sequence, SteadyTime 
   return Status();
 }
 
-Channel::Outcome Channel::Dispatch(SteadyTime now, size_t budget) {
+Channel::Outcome Channel::Dispatch(SteadyTime now, Budget budget) {
   home_.Assert();
   Outcome outcome = Outcome::kIdle;
-  for (size_t handed = 0; !paused_ && !ready_.empty(); ++handed) {
-    if (handed == budget) {
-      outcome = Outcome::kMore;
-      break;
-    }
+  size_t bytes = 0;
+  while (!paused_ && !ready_.empty()) {
     Taken taken;
-    const SegmentedLog::Outcome read = TakeNext(&taken);
-    if (read != SegmentedLog::Outcome::kReady) {
-      if (read == SegmentedLog::Outcome::kPending) outcome = Outcome::kPending;
+    const Take take = bytes < budget.bytes ? TakeNext(&taken, &budget.messages) : Take::kSpent;
+    if (take != Take::kReady) {
+      if (take == Take::kSpent) outcome = Outcome::kMore;
+      if (take == Take::kPending) outcome = Outcome::kPending;
       break;
     }
     Subscription* const subscription = PickReady();
     if (subscription->sample_rate > 0 &&
         static_cast<int32_t>(random_() % 100) > subscription->sample_rate) {
       // Discarded for the whole channel, not kept for another consumer (spec, nsqd-tcp 4.5).
-      finished_.push_back(taken.record.sequence);
-      ++finished_count_;
+      MarkFinished(taken.record.sequence);
       continue;
     }
+    bytes += taken.record.body.size();
     Hand(subscription, taken, now);
   }
   for (Subscription* subscription : dirty_) {
@@ -202,50 +247,46 @@ Channel::Outcome Channel::Dispatch(SteadyTime now, size_t budget) {
   return outcome;
 }
 
-// kGone: there is nothing to deliver.
-SegmentedLog::Outcome Channel::TakeNext(Taken* taken) {
+Channel::Take Channel::TakeNext(Taken* taken, size_t* budget) {
   while (true) {
-    if (!waiting_.empty() && waiting_.front().after <= cursor_) {
+    const bool again = !waiting_.empty() && waiting_.front().after <= cursor_;
+    if (!again && cursor_ >= end_) return Take::kNothing;
+    if (*budget == 0) return Take::kSpent;
+    --*budget;
+
+    if (again) {
       const SegmentedLog::Outcome outcome = TakeWaiting(taken);
-      if (outcome != SegmentedLog::Outcome::kGone) return outcome;
+      if (outcome == SegmentedLog::Outcome::kReady) return Take::kReady;
+      if (outcome == SegmentedLog::Outcome::kPending) return Take::kPending;
       continue;
     }
-    if (cursor_ >= end_) {
-      passed_over_ = 0;  // not exact after damage among deferred records
-      return SegmentedLog::Outcome::kGone;
+    if (!dropped_.empty() && dropped_.front().range.begin <= cursor_) {
+      MoveCursor(dropped_.front().range.end);
+      continue;
     }
-    if (JumpOverHole()) continue;
-    switch (log_.Read(cursor_, &reader_, &taken->record)) {
+    const Sequence sequence = cursor_;
+    switch (log_.Read(sequence, &reader_, &taken->record)) {
       case SegmentedLog::Outcome::kPending:
-        return SegmentedLog::Outcome::kPending;
+        return Take::kPending;
       case SegmentedLog::Outcome::kGone:
-        // Damage: the log has made a gap of it, or will; one step is always right.
-        if (!JumpOverHole()) ++cursor_;
+        MoveCursor(EndOfGap());
         continue;
       case SegmentedLog::Outcome::kReady:
         break;
     }
-    ++cursor_;
+    const bool ahead = !ahead_.empty() && ahead_.front().sequence == sequence;
+    MoveCursor(sequence + 1);
+    if (ahead) continue;
     if (taken->record.deferred()) {
-      PassDeferred(taken->record.sequence);
+      // Finished before a restart, or its publish was refused. The journal takes for unfinished
+      // what the cursor passes.
+      MarkFinished(sequence);
       continue;
     }
     taken->attempts = 1;
     taken->again = false;
-    return SegmentedLog::Outcome::kReady;
+    return Take::kReady;
   }
-}
-
-// The cursor meets a deferred publish, which waits in deferred_ or has been delivered from there.
-void Channel::PassDeferred(Sequence sequence) {
-  bool finished = finished_ahead_.erase(sequence) > 0;
-  if (sequence < loaded_end_ &&
-      !std::binary_search(loaded_ahead_.begin(), loaded_ahead_.end(), sequence)) {
-    finished = true;  // before the start: depth did not count it among what is passed over
-    ++passed_over_;
-  }
-  if (passed_over_ > 0) --passed_over_;
-  if (finished) finished_.push_back(sequence);
 }
 
 SegmentedLog::Outcome Channel::TakeWaiting(Taken* taken) {
@@ -254,8 +295,7 @@ SegmentedLog::Outcome Channel::TakeWaiting(Taken* taken) {
   if (outcome == SegmentedLog::Outcome::kPending) return outcome;
   waiting_.pop_front();
   if (outcome == SegmentedLog::Outcome::kGone) {
-    finished_.push_back(waiting.sequence);
-    ++finished_count_;
+    MarkFinished(waiting.sequence);
     return outcome;
   }
   taken->attempts = static_cast<uint16_t>(waiting.attempts + 1);  // wraps, as the original's
@@ -263,23 +303,29 @@ SegmentedLog::Outcome Channel::TakeWaiting(Taken* taken) {
   return outcome;
 }
 
-// Moves the cursor over a dropped range or a gap in the log that it stands in.
-bool Channel::JumpOverHole() {
-  while (!dropped_.empty() && dropped_.front().end <= cursor_) dropped_.pop_front();
-  if (!dropped_.empty() && dropped_.front().begin <= cursor_) {
-    // Entered only at its beginning: all its messages, deferred ones too, were to be passed over.
-    passed_over_ -= dropped_.front().end - cursor_;
-    cursor_ = dropped_.front().end;
+// Forward only.
+void Channel::MoveCursor(Sequence to) {
+  cursor_ = to;
+  while (!ahead_.empty() && ahead_.front().sequence < to) {
+    // The journal takes for unfinished what the cursor passes: a compaction since it was finished
+    // has forgotten that.
+    if (ahead_.front().finished) finished_.push_back(ahead_.front().sequence);
+    ahead_.pop_front();
+  }
+  while (!dropped_.empty() && dropped_.front().range.end <= to) {
+    dropped_messages_ -= dropped_.front().messages;
     dropped_.pop_front();
-    return true;
   }
-  for (const SequenceRange& gap : log_.gaps()) {
-    if (gap.begin <= cursor_ && cursor_ < gap.end) {
-      cursor_ = std::min(gap.end, end_);
-      return true;
-    }
-  }
-  return false;
+}
+
+// Where the cursor goes from a place where there is no message.
+Sequence Channel::EndOfGap() const {
+  const std::vector<SequenceRange>& gaps = log_.gaps();
+  const auto gap = std::upper_bound(gaps.begin(), gaps.end(), cursor_,
+                                    [](Sequence s, const SequenceRange& g) { return s < g.end; });
+  if (gap != gaps.end() && gap->begin <= cursor_) return std::min(gap->end, end_);
+  if (cursor_ < log_.begin()) return std::min(log_.begin(), end_);
+  return cursor_ + 1;  // damage of which the log will make a gap
 }
 
 Subscription* Channel::PickReady() {
@@ -324,20 +370,21 @@ void Channel::UpdateReady(Subscription* subscription) {
   }
 }
 
-bool Channel::Expire(SteadyTime now, WallTime wall_now) {
+bool Channel::Expire(SteadyTime now, WallTime wall_now, size_t most) {
   home_.Assert();
   bool any = false;
   while (InFlight::Entry* const entry = in_flight_.FirstExpired(now)) {
-    if (entry->owner != nullptr) {
-      --entry->owner->in_flight;
-      UpdateReady(entry->owner);
-    }
+    if (most == 0) return any;
+    --most;
+    NoLongerHas(entry->owner);
     ++timeout_count_;
     Wait(entry->sequence, entry->attempts);
     in_flight_.Remove(entry);
     any = true;
   }
-  while (const std::optional<Unfinished> due = deferred_.TakeDue(wall_now)) {
+  for (; most > 0; --most) {
+    const std::optional<Unfinished> due = deferred_.TakeDue(wall_now);
+    if (!due) break;
     Wait(due->sequence, due->attempts);
     any = true;
   }
@@ -415,11 +462,12 @@ void Channel::Empty() {
   home_.Assert();
   WriteJournal();
   in_flight_.Clear();
+  gone_.clear();
   waiting_.clear();
   deferred_.Clear();
+  ahead_.clear();
   dropped_.clear();
-  finished_ahead_.clear();
-  passed_over_ = 0;
+  dropped_messages_ = 0;
   cursor_ = journaled_cursor_ = end_;
   reader_.Reset();
   again_reader_.Reset();
@@ -433,17 +481,17 @@ void Channel::Empty() {
 
 void Channel::Close() {
   home_.Assert();
-  ready_.clear();
-  dirty_.clear();
-  const std::vector<std::unique_ptr<Subscription>> ended = std::move(subscriptions_);
-  subscriptions_.clear();
-  for (const auto& subscription : ended) subscription->consumer->OnChannelClosed();
+  std::vector<Consumer*> consumers;
+  for (const auto& subscription : subscriptions_) consumers.push_back(subscription->consumer);
+  while (!subscriptions_.empty()) Unsubscribe(subscriptions_.back().get());
+  for (Consumer* const consumer : consumers) consumer->OnChannelClosed();
 }
 
 uint64_t Channel::depth() const {
   home_.Assert();
-  const uint64_t ahead = log_.CountBetween(cursor_, end_);
-  return ahead - std::min(ahead, passed_over_) + waiting_.size();
+  const uint64_t there = log_.CountBetween(cursor_, end_);
+  // Damage may have taken some of those that will be passed over.
+  return there - std::min(there, ahead_.size() + dropped_messages_) + waiting_.size();
 }
 
 ChannelStats Channel::Stats(bool include_clients) const {

@@ -6,7 +6,6 @@
 #include <memory>
 #include <optional>
 #include <random>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -25,7 +24,7 @@ namespace nsq::nsqd {
 
 // One consumer's place in a channel. Made and destroyed by the channel; the consumer reads it.
 struct Subscription {
-  Consumer* consumer = nullptr;
+  Consumer* consumer = nullptr;  // null: gone; kept while messages are in flight to it
   Duration msg_timeout{0};
   int32_t sample_rate = 0;  // 0: all; else a message is kept if a draw from 0..99 is <= this
   int64_t ready_count = 0;
@@ -36,6 +35,7 @@ struct Subscription {
   bool writable = true;    // its socket takes what is said
   bool closing = false;    // CLS: nothing new, what is in flight goes on
   bool dirty = false;      // got something in this turn
+  size_t index = 0;        // in Channel::subscriptions_ or Channel::gone_
   size_t ready_index = 0;  // in Channel::ready_, if it is there
   bool is_ready = false;
 };
@@ -43,8 +43,10 @@ struct Subscription {
 struct ChannelOptions {
   Duration max_msg_timeout = std::chrono::minutes(15);
   Duration max_req_timeout = std::chrono::hours(1);
-  int max_consumers = 0;     // 0: no limit
-  uint64_t drop_beyond = 0;  // not 0: memory only, what comes when this many wait is dropped
+  int max_consumers = 0;  // 0: no limit
+  // Not 0: memory only; what comes when this many wait is dropped, and of a channel that is not
+  // read for long in the end also the oldest (kDropReach).
+  uint64_t drop_beyond = 0;
 };
 
 // One group of consumers' view of a topic: a cursor in its log, and what lies behind the cursor and
@@ -60,6 +62,10 @@ struct ChannelOptions {
 // Home: the topic's loop.
 class Channel {
  public:
+  // With drop_beyond the cursor stays at most so many times that many messages behind the end: a
+  // channel that nobody reads must not make the log keep all that was published since.
+  static constexpr uint64_t kDropReach = 4;
+
   // A new channel at `cursor`, or one that the journal knew. `log` and `journal` (null: memory
   // only) outlive it.
   Channel(const Home& home, std::string name, ChannelNumber number, const ChannelOptions& options,
@@ -106,11 +112,17 @@ class Channel {
     kMore,     // the budget is used up
     kPending,  // waits for the disk
   };
-  // Hands out at most `budget` messages, then tells the consumers to send.
-  Outcome Dispatch(SteadyTime now, size_t budget);
+  // What one call may do at most, so that one channel keeps nobody waiting.
+  struct Budget {
+    size_t messages;  // handed out or passed over
+    size_t bytes;     // of bodies; the last one may exceed it
+  };
+  // Hands out messages, then tells the consumers to send.
+  Outcome Dispatch(SteadyTime now, Budget budget);
 
-  // Takes back what timed out and lets go what is due. True if that gave Dispatch something to do.
-  bool Expire(SteadyTime now, WallTime wall_now);
+  // Takes back what timed out and lets go what is due, `most` messages at most. True if that gave
+  // Dispatch something to do.
+  bool Expire(SteadyTime now, WallTime wall_now, size_t most);
 
   // When Expire has something to do next, on either clock; nothing if never.
   std::optional<SteadyTime> NextTimeout() const;
@@ -158,20 +170,33 @@ class Channel {
     Sequence after;  // not before the cursor has come here: it was queued at the tail
     uint16_t attempts;
   };
+  // A deferred publish: it waits in deferred_ and is delivered from there.
+  struct Ahead {
+    Sequence sequence;
+    bool finished;
+  };
+  struct Dropped {
+    SequenceRange range;
+    uint64_t messages;  // in it, deferred ones not counted: those are not dropped
+  };
   struct Taken {
     Record record;
     uint16_t attempts;  // this delivery included
     bool again;         // known to the journal by its own entry, not by the cursor
   };
+  enum class Take { kReady, kNothing, kPending, kSpent };
 
-  SegmentedLog::Outcome TakeNext(Taken* taken) NSQ_REQUIRES(home_);
+  Take TakeNext(Taken* taken, size_t* budget) NSQ_REQUIRES(home_);
   SegmentedLog::Outcome TakeWaiting(Taken* taken) NSQ_REQUIRES(home_);
-  bool JumpOverHole() NSQ_REQUIRES(home_);
-  void PassDeferred(Sequence sequence) NSQ_REQUIRES(home_);
+  void MoveCursor(Sequence to) NSQ_REQUIRES(home_);
+  Sequence EndOfGap() const NSQ_REQUIRES(home_);
+  void MarkFinished(Sequence sequence) NSQ_REQUIRES(home_);
+  void DropTail(uint64_t excess) NSQ_REQUIRES(home_);
   Subscription* PickReady() NSQ_REQUIRES(home_);
   void Hand(Subscription* subscription, const Taken& taken, SteadyTime now) NSQ_REQUIRES(home_);
   void Wait(Sequence sequence, uint16_t attempts) NSQ_REQUIRES(home_);
   void UpdateReady(Subscription* subscription) NSQ_REQUIRES(home_);
+  void NoLongerHas(Subscription* subscription) NSQ_REQUIRES(home_);
   Result<InFlight::Entry*> FindOwned(Subscription* subscription, Sequence sequence)
       NSQ_REQUIRES(home_);
 
@@ -186,16 +211,10 @@ class Channel {
   bool paused_ NSQ_GUARDED_BY(home_) = false;
   Sequence cursor_ NSQ_GUARDED_BY(home_);
   Sequence end_ NSQ_GUARDED_BY(home_);
-  // Messages in [cursor_, end_) that the cursor will pass over: deferred or dropped.
-  uint64_t passed_over_ NSQ_GUARDED_BY(home_) = 0;
-  std::deque<SequenceRange> dropped_ NSQ_GUARDED_BY(home_);   // ahead of the cursor
-  std::vector<Sequence> new_deferred_ NSQ_GUARDED_BY(home_);  // since the last Extend
-  // Deferred publishes ahead of the cursor that are finished already. The journal must hear of them
-  // again when the cursor comes by: a compaction has forgotten them. Those that a restart brought
-  // back are known by not being in loaded_ahead_.
-  std::set<Sequence> finished_ahead_ NSQ_GUARDED_BY(home_);
-  std::vector<Sequence> loaded_ahead_ NSQ_GUARDED_BY(home_);  // unfinished at the start, sorted
-  Sequence loaded_end_ NSQ_GUARDED_BY(home_);
+  // What the cursor will pass over, in order, all of it at or behind the cursor.
+  std::deque<Ahead> ahead_ NSQ_GUARDED_BY(home_);
+  std::deque<Dropped> dropped_ NSQ_GUARDED_BY(home_);
+  uint64_t dropped_messages_ NSQ_GUARDED_BY(home_) = 0;
   LogReader reader_ NSQ_GUARDED_BY(home_);        // at the cursor
   LogReader again_reader_ NSQ_GUARDED_BY(home_);  // of what is delivered again
 
@@ -204,6 +223,7 @@ class Channel {
   DeferredQueue deferred_ NSQ_GUARDED_BY(home_);
 
   std::vector<std::unique_ptr<Subscription>> subscriptions_ NSQ_GUARDED_BY(home_);
+  std::vector<std::unique_ptr<Subscription>> gone_ NSQ_GUARDED_BY(home_);  // in_flight > 0
   std::vector<Subscription*> ready_ NSQ_GUARDED_BY(home_);  // RDY > in flight, writable, open
   size_t next_ready_ NSQ_GUARDED_BY(home_) = 0;
   std::vector<Subscription*> dirty_ NSQ_GUARDED_BY(home_);

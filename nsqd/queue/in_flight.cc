@@ -10,9 +10,14 @@ namespace {
 constexpr size_t kFirstTableSize = 16;
 constexpr uint32_t kCutShort = 0;  // the list of deadlines that TOUCH could not move far enough
 
-// Sequences are dense: their low bits spread over the table by themselves, and neighbours, which
-// are finished together, share cache lines.
-size_t Hash(Sequence sequence) { return static_cast<size_t>(sequence.value); }
+// Sixteen neighbours, which are delivered and finished together, share a cache line; the lines are
+// spread. (The plain number would make a long run of what was requeued and a run of new messages
+// with the same low bits step over each other at every operation.)
+size_t Hash(Sequence sequence) {
+  constexpr uint64_t kGoldenRatio = 0x9E3779B97F4A7C15;
+  const uint64_t line = (sequence.value >> 4) * kGoldenRatio;
+  return static_cast<size_t>(((line >> 28) & ~uint64_t{15}) | (sequence.value & 15));
+}
 
 }  // namespace
 
@@ -134,9 +139,12 @@ void InFlight::Remove(Entry* entry) {
 }
 
 void InFlight::Touch(Entry* entry, SteadyTime now, Duration timeout, SteadyTime latest) {
+  const bool in_time = now + timeout <= latest;
+  // Touched over and over, it is as far as it may go: no search for its place.
+  if (!in_time && entry->list == kCutShort && entry->deadline == latest) return;
   const uint32_t index = static_cast<uint32_t>(entry - pool_.data());
   Unlink(index);
-  if (now + timeout <= latest) {
+  if (in_time) {
     entry->deadline = now + timeout;
     Link(index, ListFor(timeout));
   } else {
@@ -168,14 +176,6 @@ std::optional<SteadyTime> InFlight::NextDeadline() const {
 }
 
 void InFlight::Clear() { *this = InFlight(); }
-
-void InFlight::Disown(Subscription* owner) {
-  for (const List& list : lists_) {
-    for (uint32_t i = list.head; i != kNone; i = pool_[i].next) {
-      if (pool_[i].owner == owner) pool_[i].owner = nullptr;
-    }
-  }
-}
 
 std::optional<Sequence> InFlight::Lowest() const {
   std::optional<Sequence> lowest;

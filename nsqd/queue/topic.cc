@@ -9,8 +9,11 @@
 namespace nsq::nsqd {
 namespace {
 
-// Messages one channel hands out in one turn; then the sockets are served.
-constexpr size_t kDispatchBudget = 2048;
+// What one channel hands out in one turn; then the sockets are served.
+constexpr Channel::Budget kDispatchBudget{2048, size_t{8} << 20};
+
+// What of one channel times out or becomes due in one turn.
+constexpr size_t kExpireBudget = 8192;
 
 // Timers of one topic fire at most this often: a million deferred messages due one after another
 // must not be a million turns. Still never early.
@@ -106,7 +109,7 @@ void Topic::Publish(std::span<const std::string_view> bodies, Duration defer, Pu
     if (due != WallTime()) batch_deferred_.push_back({sequence, due});
   }
   batch_messages_ += bodies.size();
-  waiters_.push_back({publisher, ticket, log_->appended()});
+  waiters_.push_back({publisher, ticket, log_->appended(), due != WallTime()});
   loop_.AtTurnEnd(TurnPhase::kLog, &flush_task_);
 }
 
@@ -114,17 +117,15 @@ void Topic::Publish(std::span<const std::string_view> bodies, Duration defer, Pu
 void Topic::Flush() {
   home_.Assert();
   if (leaving_) {
-    Answer(Exiting());
+    Answer(Exiting(), Exiting());
     return;
   }
-  Status status = log_->Write();
+  const Status status = log_->Write();
+  NoteDisk(status, &log_failing_);
+  const Status deferred = status.ok() ? KeepDeferred() : status;
   if (status.ok()) {
-    if (!batch_deferred_.empty() && journal_ != nullptr) {
-      for (const Held& held : batch_deferred_) journal_->Deferred(held.sequence, held.due);
-      // Without its entry a deferred record is passed over after a crash: it counts as kept only
-      // with it.
-      status = journal_->Write();
-    }
+    message_count_ += batch_messages_;
+    message_bytes_ += batch_bytes_;
     if (flowing_) {
       FanOut(batch_deferred_);
     } else {
@@ -132,26 +133,42 @@ void Topic::Flush() {
     }
   }
   batch_deferred_.clear();
-  NoteDisk(status);
-  if (status.ok()) {
-    message_count_ += batch_messages_;
-    message_bytes_ += batch_bytes_;
-  }
   batch_messages_ = batch_bytes_ = 0;
   if (status.ok() && world_.options.durability == Durability::kFsync && !ephemeral_) {
-    syncing_.insert(syncing_.end(), waiters_.begin(), waiters_.end());
-    waiters_.clear();
+    const auto refused = std::stable_partition(
+        waiters_.begin(), waiters_.end(),
+        [&](const Waiter& waiter) { return !waiter.deferred || deferred.ok(); });
+    syncing_.insert(syncing_.end(), waiters_.begin(), refused);
+    waiters_.erase(waiters_.begin(), refused);
     log_->StartSync();
-  } else {
-    Answer(status);
   }
+  Answer(status, deferred);
 }
 
-void Topic::Answer(const Status& status) {
+// Without its entry in the journal a deferred publish is passed over after a crash: it is kept only
+// with it. A refused one leaves a gap, now and, once the journal can be written again, there.
+Status Topic::KeepDeferred() {
+  if (batch_deferred_.empty() || journal_ == nullptr) return Status();
+  for (const Held& held : batch_deferred_) journal_->Deferred(held.sequence, held.due);
+  Status status = journal_->Write();
+  NoteDisk(status, &journal_failing_);
+  if (status.ok()) return status;
+  for (const Held& held : batch_deferred_) {
+    const SequenceRange gap{held.sequence, held.sequence + 1};
+    log_->AddGap(gap);
+    journal_->Gap(gap);
+  }
+  batch_deferred_.clear();
+  return status;
+}
+
+void Topic::Answer(const Status& status, const Status& deferred) {
   // A publisher may publish again from inside its answer.
   std::vector<Waiter> waiters;
   waiters.swap(waiters_);
-  for (const Waiter& waiter : waiters) waiter.publisher->OnPublished(waiter.ticket, status);
+  for (const Waiter& waiter : waiters) {
+    waiter.publisher->OnPublished(waiter.ticket, waiter.deferred ? deferred : status);
+  }
   if (waiters_.empty()) {
     waiters.clear();
     waiters_ = std::move(waiters);  // keeps its capacity
@@ -160,7 +177,7 @@ void Topic::Answer(const Status& status) {
 
 void Topic::OnLogSynced(const Status& status, Sequence upto) {
   home_.Assert();
-  NoteDisk(status);
+  NoteDisk(status, &log_failing_);
   while (!syncing_.empty() && syncing_.front().end <= upto) {
     const Waiter waiter = syncing_.front();
     syncing_.pop_front();
@@ -178,6 +195,7 @@ void Topic::FanOut(std::span<const Held> deferred) {
     channel->Extend(end, messages);
   }
   fanout_ = end;
+  fanned_out_ += messages;
   if (messages > 0) Wake();
 }
 
@@ -213,25 +231,30 @@ void Topic::WriteJournal() {
   if (leaving_) return;
   for (const auto& [name, channel] : channels_) channel->WriteJournal();
   if (journal_ != nullptr) {
-    if (journal_->has_batch()) NoteDisk(journal_->Write());
-    if (journal_->WantsCompaction()) NoteDisk(journal_->Compact(Snapshot()));
+    if (journal_->has_batch()) NoteDisk(journal_->Write(), &journal_failing_);
+    if (journal_->WantsCompaction()) NoteDisk(journal_->Compact(Snapshot()), &journal_failing_);
   }
   ReleaseLog();
 }
 
 void Topic::ReleaseLog() {
   // Looking for the lowest costs as much as there is unfinished: do it when as much has been
-  // finished since.
-  uint64_t finished = 0;
+  // finished or come since.
+  uint64_t progress = fanned_out_;
   uint64_t unfinished = 0;
   for (const auto& [name, channel] : channels_) {
-    finished += channel->finished_count();
+    progress += channel->finished_count();
     unfinished += channel->unfinished();
   }
-  if (finished - finished_at_release_ < unfinished) return;
-  finished_at_release_ = finished;
+  if (progress - progress_at_release_ < unfinished) return;
+  progress_at_release_ = progress;
   Sequence low = fanout_;
   for (const auto& [name, channel] : channels_) low = std::min(low, channel->LowWater());
+  if (ephemeral_ && world_.budget.over()) {
+    // One message that is long in flight must not keep all that came since in memory.
+    const uint64_t reach = Channel::kDropReach * MakeChannelOptions(true).drop_beyond;
+    low = std::max(low, Sequence{fanout_.value - std::min(fanout_ - first_, reach)});
+  }
   log_->Release(low);
 }
 
@@ -257,7 +280,7 @@ void Topic::OnTimer() {
   home_.Assert();
   bool any = false;
   for (const auto& [name, channel] : channels_) {
-    if (channel->Expire(loop_.Now(), loop_.WallClock())) any = true;
+    if (channel->Expire(loop_.Now(), loop_.WallClock(), kExpireBudget)) any = true;
   }
   if (any) Wake();
   ArmTimer();
@@ -318,7 +341,7 @@ void Topic::RemoveChannel(Channels::iterator it) {
     channel->WriteJournal();
     journal_->ChannelDeleted(channel->number());
   }
-  finished_at_release_ = 0;
+  progress_at_release_ = 0;
   JournalSoon();
   UpdateFlow();
   world_.observer.OnChannelDeleted(*this, channel->name());
@@ -394,7 +417,7 @@ void Topic::Delete() {
   leaving_ = true;
   timer_.Cancel();
   while (!channels_.empty()) RemoveChannel(channels_.begin());
-  Answer(Exiting());
+  Answer(Exiting(), Exiting());
   Status status = log_->RemoveFiles();
   if (!dir_.empty() && status.ok()) {
     status = journal_->RemoveFile();
@@ -417,12 +440,18 @@ void Topic::Close() {
   }
   Status status = log_->Close();
   OnLogSynced(status, log_->appended());
-  if (journal_ != nullptr && status.ok()) {
-    TopicState state = Snapshot();
-    state.clean = true;
-    state.next = log_->appended();
-    status = journal_->Compact(state);
-    if (status.ok()) status = journal_->Sync();
+  if (journal_ != nullptr) {
+    // What was finished is known even if the stop is not a clean one in the end.
+    const Status written = journal_->Write();
+    if (status.ok()) {
+      TopicState state = Snapshot();
+      state.clean = true;
+      state.next = log_->appended();
+      status = journal_->Compact(state);
+      if (status.ok()) status = journal_->Sync();
+    } else if (!written.ok()) {
+      NSQ_LOG(kError, "TOPIC(", name_, ") ERROR: failed to write journal - ", written.detail());
+    }
   }
   if (!status.ok()) {
     NSQ_LOG(kError, "TOPIC(", name_, ") ERROR: failed to write messages to backend - ",
@@ -446,14 +475,15 @@ TopicState Topic::Snapshot() const {
   return state;
 }
 
-void Topic::NoteDisk(const Status& status) {
-  if (status.ok() != disk_failing_) return;
-  disk_failing_ = !status.ok();
-  if (disk_failing_) {
+void Topic::NoteDisk(const Status& status, bool* failing) {
+  if (status.ok() != *failing) return;
+  *failing = !status.ok();
+  if (*failing) {
     NSQ_LOG(kError, "TOPIC(", name_, ") ERROR: failed to write message to backend - ",
             status.detail());
   } else {
     NSQ_LOG(kInfo, "TOPIC(", name_, "): writing to backend again");
+    if (log_failing_ || journal_failing_) return;
   }
   world_.observer.OnDiskStatus(*this, status);
 }

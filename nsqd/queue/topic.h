@@ -23,8 +23,10 @@ namespace nsq::nsqd {
 
 class Topic;
 
-// Told what others must know of a topic. Home: the topic's loop; never called from inside a call
-// that the observer made, except for creations.
+// Told what others must know of a topic, in the middle of what the topic does: it may be deleted
+// from inside OnTopicForsaken, but not destroyed before the turn ends.
+//
+// Home: the topic's loop.
 class TopicObserver {
  public:
   virtual ~TopicObserver() = default;
@@ -122,6 +124,7 @@ class Topic : private SegmentedLog::Listener {
     Publisher* publisher;
     uint64_t ticket;
     Sequence end;  // of its messages
+    bool deferred;
   };
   struct Held {
     Sequence sequence;
@@ -142,14 +145,17 @@ class Topic : private SegmentedLog::Listener {
 
   void UpdateFlow() NSQ_REQUIRES(home_);
   void FanOut(std::span<const Held> deferred) NSQ_REQUIRES(home_);
-  void Answer(const Status& status) NSQ_REQUIRES(home_);
+  // Of this turn's publishes, deferred ones for themselves.
+  void Answer(const Status& status, const Status& deferred) NSQ_REQUIRES(home_);
+  Status KeepDeferred() NSQ_REQUIRES(home_);
   void ArmTimer() NSQ_REQUIRES(home_);
   void ReleaseLog() NSQ_REQUIRES(home_);
   void RemoveChannel(Channels::iterator it) NSQ_REQUIRES(home_);
   TopicState Snapshot() const NSQ_REQUIRES(home_);
   ChannelOptions MakeChannelOptions(bool memory_only) const;
   void JournalSoon() { loop_.AtTurnEnd(TurnPhase::kJournal, &journal_task_); }
-  void NoteDisk(const Status& status) NSQ_REQUIRES(home_);
+  // Log and journal are two files: that one can be written says nothing about the other.
+  void NoteDisk(const Status& status, bool* failing) NSQ_REQUIRES(home_);
 
   const std::string name_;
   const bool ephemeral_;
@@ -183,10 +189,12 @@ class Topic : private SegmentedLog::Listener {
 
   uint64_t message_count_ NSQ_GUARDED_BY(home_) = 0;
   uint64_t message_bytes_ NSQ_GUARDED_BY(home_) = 0;
-  bool disk_failing_ NSQ_GUARDED_BY(home_) = false;
+  bool log_failing_ NSQ_GUARDED_BY(home_) = false;
+  bool journal_failing_ NSQ_GUARDED_BY(home_) = false;
   uint64_t batch_messages_ NSQ_GUARDED_BY(home_) = 0;
   uint64_t batch_bytes_ NSQ_GUARDED_BY(home_) = 0;
-  uint64_t finished_at_release_ NSQ_GUARDED_BY(home_) = 0;
+  uint64_t fanned_out_ NSQ_GUARDED_BY(home_) = 0;
+  uint64_t progress_at_release_ NSQ_GUARDED_BY(home_) = 0;
 };
 
 }  // namespace nsq::nsqd
