@@ -34,8 +34,8 @@ class Daemon {
 
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
-  // Closes everything at once, also connections that have said nothing yet. Answers that have been
-  // given are sent before: stop the loop, then destroy.
+  // Closes everything at once, also connections that have said nothing yet. What nsqds said in the
+  // last turn has been answered; an HTTP answer still on its way is lost, as in the original.
   ~Daemon();
 
   // As bound, also when asked for port 0.
