@@ -1,8 +1,7 @@
 #include "nsqd/daemon/flags/check_options.h"
 
 #include <cerrno>
-#include <fstream>
-#include <iterator>
+#include <cstdio>
 #include <limits>
 #include <optional>
 #include <string_view>
@@ -22,17 +21,31 @@ Status NotSupported(std::string_view flag) {
   return Invalid(StrCat("--", flag, " is not supported by this version yet"));
 }
 
+std::string_view Reason(int error_number) {
+  switch (error_number) {
+    case ENOENT:
+      return "no such file or directory";
+    case EACCES:
+      return "permission denied";
+    case EISDIR:
+      return "is a directory";
+    default:
+      return "input/output error";
+  }
+}
+
 // The text of a file, or "open <path>: no such file or directory".
 Result<std::string> ReadPem(const std::string& path) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
+  std::FILE* const file = std::fopen(path.c_str(), "rb");
+  if (file == nullptr) return Status(Code::kIo, StrCat("open ", path, ": ", Reason(errno)));
   std::string text;
-  if (file) text.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-  if (file && !file.bad()) return text;
-  const std::string_view reason = errno == EACCES   ? "permission denied"
-                                  : errno == EISDIR ? "is a directory"
-                                                    : "no such file or directory";
-  return Status(Code::kIo, StrCat("open ", path, ": ", reason));
+  char bytes[4096];
+  size_t n = 0;
+  while ((n = std::fread(bytes, 1, sizeof bytes, file)) > 0) text.append(bytes, n);
+  const int failed = std::ferror(file) != 0 ? errno : 0;
+  std::fclose(file);
+  if (failed != 0) return Status(Code::kIo, StrCat("read ", path, ": ", Reason(failed)));
+  return text;
 }
 
 Status CheckAuthorities(const std::string& path) {

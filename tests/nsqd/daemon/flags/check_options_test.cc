@@ -1,0 +1,328 @@
+#include "nsqd/daemon/flags/check_options.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "common/config/config.h"
+#include "nsqd/daemon/flags/flag_table.h"
+
+namespace nsq::nsqd {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+class CheckOptionsTest : public testing::Test {
+ protected:
+  CheckOptionsTest() {
+    const auto* const test = testing::UnitTest::GetInstance()->current_test_info();
+    folder_ = testing::TempDir() + "check_options." + test->name() + "." + std::to_string(getpid());
+    std::filesystem::create_directories(folder_);
+  }
+  ~CheckOptionsTest() override { std::filesystem::remove_all(folder_); }
+
+  std::string File(const std::string& name, const std::string& text) const {
+    std::ofstream(folder_ + "/" + name) << text;
+    return folder_ + "/" + name;
+  }
+
+  Result<Options> Check(const Strings& arguments) {
+    warnings_.clear();
+    Config config("nsqd", FlagTable("nsqd-1"));
+    std::string out;
+    std::string err;
+    const auto code = config.Load(arguments, &out, &err);
+    EXPECT_FALSE(code.has_value()) << err;
+    return CheckOptions(config, &warnings_);
+  }
+  std::string Refusal(const Strings& arguments) {
+    const Result<Options> options = Check(arguments);
+    return options.ok() ? "(starts)" : options.status().detail();
+  }
+
+  std::string folder_;
+  Strings warnings_;
+};
+
+TEST_F(CheckOptionsTest, WithoutFlagsThereAreTheDefaults) {
+  const Result<Options> options = Check({});
+  ASSERT_TRUE(options.ok());
+  EXPECT_EQ(warnings_, Strings{});
+  const Options fresh;
+  EXPECT_EQ(options->node_id, 958);
+  EXPECT_EQ(options->broadcast_address, "nsqd-1");
+  EXPECT_GE(options->loops, 1);
+  // What flags say by default and what tests of other parts stand on is the same.
+  EXPECT_EQ(options->log_prefix, fresh.log_prefix);
+  EXPECT_EQ(options->tcp_address, fresh.tcp_address);
+  EXPECT_EQ(options->http_address, fresh.http_address);
+  EXPECT_EQ(options->http_client_connect_timeout, fresh.http_client_connect_timeout);
+  EXPECT_EQ(options->http_client_request_timeout, fresh.http_client_request_timeout);
+  EXPECT_EQ(options->durability, fresh.durability);
+  EXPECT_EQ(options->mem_queue_size, fresh.mem_queue_size);
+  EXPECT_EQ(options->memory_budget_bytes, fresh.memory_budget_bytes);
+  EXPECT_EQ(options->max_bytes_per_file, fresh.max_bytes_per_file);
+  EXPECT_EQ(options->sync_every, fresh.sync_every);
+  EXPECT_EQ(options->sync_timeout, fresh.sync_timeout);
+  EXPECT_EQ(options->msg_timeout, fresh.msg_timeout);
+  EXPECT_EQ(options->max_msg_timeout, fresh.max_msg_timeout);
+  EXPECT_EQ(options->max_msg_size, fresh.max_msg_size);
+  EXPECT_EQ(options->max_body_size, fresh.max_body_size);
+  EXPECT_EQ(options->max_req_timeout, fresh.max_req_timeout);
+  EXPECT_EQ(options->max_heartbeat_interval, fresh.max_heartbeat_interval);
+  EXPECT_EQ(options->max_rdy_count, fresh.max_rdy_count);
+  EXPECT_EQ(options->max_output_buffer_size, fresh.max_output_buffer_size);
+  EXPECT_EQ(options->max_output_buffer_timeout, fresh.max_output_buffer_timeout);
+  EXPECT_EQ(options->min_output_buffer_timeout, fresh.min_output_buffer_timeout);
+  EXPECT_EQ(options->output_buffer_timeout, fresh.output_buffer_timeout);
+  EXPECT_EQ(options->max_channel_consumers, fresh.max_channel_consumers);
+  EXPECT_EQ(options->max_deflate_level, fresh.max_deflate_level);
+}
+
+TEST_F(CheckOptionsTest, EveryFlagReachesItsOption) {
+  const Result<Options> options = Check({
+      "-log-level=warn",
+      "-log-prefix=p ",
+      "-node-id=0x10",
+      "-loops=3",
+      "-tcp-address=a:1",
+      "-http-address=b:2",
+      "-broadcast-address=c",
+      "-broadcast-tcp-port=3",
+      "-broadcast-http-port=4",
+      "-lookupd-tcp-address=d:5",
+      "-lookupd-tcp-address=e:6,f:7",
+      "-http-client-connect-timeout=1s",
+      "-http-client-request-timeout=2s",
+      "-topology-region=r",
+      "-topology-zone=z",
+      "-data-path=/x",
+      "-durability=fsync",
+      "-mem-queue-size=0",
+      "-memory-budget=7",
+      "-max-bytes-per-file=8",
+      "-sync-every=9",
+      "-sync-timeout=10ms",
+      "-msg-timeout=11ms",
+      "-max-msg-timeout=12ms",
+      "-max-msg-size=13",
+      "-max-body-size=14",
+      "-max-req-timeout=15ms",
+      "-max-heartbeat-interval=16ms",
+      "-max-rdy-count=17",
+      "-max-output-buffer-size=18",
+      "-max-output-buffer-timeout=19ms",
+      "-min-output-buffer-timeout=20ms",
+      "-output-buffer-timeout=21ms",
+      "-max-channel-consumers=22",
+      "-max-deflate-level=9",
+  });
+  ASSERT_TRUE(options.ok()) << options.status().ToString();
+  EXPECT_EQ(options->log_level, LogLevel::kWarn);
+  EXPECT_EQ(options->log_prefix, "p ");
+  EXPECT_EQ(options->node_id, 16);
+  EXPECT_EQ(options->loops, 3);
+  EXPECT_EQ(options->tcp_address, "a:1");
+  EXPECT_EQ(options->http_address, "b:2");
+  EXPECT_EQ(options->broadcast_address, "c");
+  EXPECT_EQ(options->broadcast_tcp_port, 3);
+  EXPECT_EQ(options->broadcast_http_port, 4);
+  EXPECT_EQ(options->lookupd_tcp_addresses, (Strings{"d:5", "e:6,f:7"}));
+  EXPECT_EQ(options->http_client_connect_timeout, seconds(1));
+  EXPECT_EQ(options->http_client_request_timeout, seconds(2));
+  EXPECT_EQ(options->topology_region, "r");
+  EXPECT_EQ(options->topology_zone, "z");
+  EXPECT_EQ(options->data_path, "/x");
+  EXPECT_EQ(options->durability, Durability::kFsync);
+  EXPECT_EQ(options->mem_queue_size, 0);
+  EXPECT_EQ(options->memory_budget_bytes, 7);
+  EXPECT_EQ(options->max_bytes_per_file, 8);
+  EXPECT_EQ(options->sync_every, 9);
+  EXPECT_EQ(options->sync_timeout, milliseconds(10));
+  EXPECT_EQ(options->msg_timeout, milliseconds(11));
+  EXPECT_EQ(options->max_msg_timeout, milliseconds(12));
+  EXPECT_EQ(options->max_msg_size, 13);
+  EXPECT_EQ(options->max_body_size, 14);
+  EXPECT_EQ(options->max_req_timeout, milliseconds(15));
+  EXPECT_EQ(options->max_heartbeat_interval, milliseconds(16));
+  EXPECT_EQ(options->max_rdy_count, 17);
+  EXPECT_EQ(options->max_output_buffer_size, 18);
+  EXPECT_EQ(options->max_output_buffer_timeout, milliseconds(19));
+  EXPECT_EQ(options->min_output_buffer_timeout, milliseconds(20));
+  EXPECT_EQ(options->output_buffer_timeout, milliseconds(21));
+  EXPECT_EQ(options->max_channel_consumers, 22);
+  EXPECT_EQ(options->max_deflate_level, 9);
+  EXPECT_EQ(Check({"-durability=memory"})->durability, Durability::kMemory);
+}
+
+TEST_F(CheckOptionsTest, RefusesInTheOriginalsWords) {
+  const struct {
+    Strings arguments;
+    std::string text;
+  } cases[] = {
+      {{"-max-deflate-level=0"}, "--max-deflate-level must be [1,9]"},
+      {{"-max-deflate-level=10", "-deflate=false"}, "--max-deflate-level must be [1,9]"},
+      {{"-node-id=-1"}, "--node-id must be [0,1024)"},
+      {{"-node-id=1024"}, "--node-id must be [0,1024)"},
+      {{"-tls-key=/none.key"}, "failed to build TLS config - open : no such file or directory"},
+      {{"-tls-cert=/none.crt", "-tls-key=/none.key"},
+       "failed to build TLS config - open /none.crt: no such file or directory"},
+      {{"-tls-required"}, "cannot require TLS client connections without TLS key and cert"},
+      {{"-tls-required=tcp-https"},
+       "cannot require TLS client connections without TLS key and cert"},
+      {{"-tls-client-auth-policy=x"},
+       "cannot require TLS client connections without TLS key and cert"},
+      {{"-tls-root-ca-file=/none.ca"},
+       "failed to build client TLS config - open /none.ca: no such file or directory"},
+      {{"-auth-http-request-method=GET"}, "--auth-http-request-method must be post or get"},
+      {{"-e2e-processing-latency-percentile=0"}, "invalid E2E processing latency percentile: 0"},
+      {{"-e2e-processing-latency-percentile=0.5,1.5"},
+       "invalid E2E processing latency percentile: 1.5"},
+  };
+  for (const auto& c : cases) EXPECT_EQ(Refusal(c.arguments), c.text);
+}
+
+TEST_F(CheckOptionsTest, OfSeveralMistakesTheFirstIsTold) {
+  Strings arguments = {"-max-deflate-level=0",
+                       "-node-id=-1",
+                       "-tls-required",
+                       "-tls-root-ca-file=/none.ca",
+                       "-auth-http-request-method=x",
+                       "-e2e-processing-latency-percentile=2",
+                       "-mem-queue-size=-1"};
+  const std::string texts[] = {"--max-deflate-level must be [1,9]",
+                               "--node-id must be [0,1024)",
+                               "cannot require TLS client connections without TLS key and cert",
+                               "failed to build client TLS config - open /none.ca: no such file or "
+                               "directory",
+                               "--auth-http-request-method must be post or get",
+                               "invalid E2E processing latency percentile: 2",
+                               "--mem-queue-size must be >= 0"};
+  for (const std::string& text : texts) {
+    EXPECT_EQ(Refusal(arguments), text);
+    arguments.erase(arguments.begin());
+  }
+}
+
+TEST_F(CheckOptionsTest, RefusesWhatWouldBreakLater) {
+  const struct {
+    Strings arguments;
+    std::string text;
+  } cases[] = {
+      {{"-mem-queue-size=-1"}, "--mem-queue-size must be >= 0"},
+      {{"-sync-timeout=0"}, "--sync-timeout must be > 0"},
+      {{"-output-buffer-timeout=-1s"}, "--output-buffer-timeout must be > 0"},
+      {{"-msg-timeout=0"}, "--msg-timeout must be > 0"},
+      {{"-max-msg-size=0"}, "--max-msg-size must be > 0"},
+      {{"-max-body-size=-1"}, "--max-body-size must be > 0"},
+      {{"-max-bytes-per-file=0"}, "--max-bytes-per-file must be > 0"},
+      {{"-memory-budget=0"}, "--memory-budget must be > 0"},
+      {{"-loops=0"}, "--loops must be [1,256]"},
+      {{"-loops=4150"}, "--loops must be [1,256]"},
+      {{"-broadcast-tcp-port=99999999999"}, "--broadcast-tcp-port is out of range"},
+      {{"-statsd-address=h:1", "-statsd-interval=1s"}, "--statsd-interval must be > 1s"},
+      {{"-statsd-interval=1s"}, "(starts)"},
+      {{"-e2e-processing-latency-percentile=1", "-e2e-processing-latency-window-time=0"},
+       "--e2e-processing-latency-window-time must be > 0"},
+      {{"-e2e-processing-latency-window-time=0"}, "(starts)"},
+  };
+  for (const auto& c : cases) EXPECT_EQ(Refusal(c.arguments), c.text);
+  const std::string file = File("nsqd.toml", "durability = \"disk\"\n");
+  EXPECT_EQ(Refusal({"-config=" + file}), "--durability must be memory, os or fsync");
+}
+
+TEST_F(CheckOptionsTest, SaysWhatItWillLeaveOut) {
+  const std::string pem = File("pem", "-----BEGIN CERTIFICATE-----\n");
+  EXPECT_EQ(Refusal({"-tls-cert=" + pem, "-tls-key=" + pem, "-tls-root-ca-file=" + pem,
+                     "-statsd-address=h:1", "-e2e-processing-latency-percentile=0.99",
+                     "-enable-experiment=topology-aware-consumption", "-enable-experiment=other"}),
+            "(starts)");
+  EXPECT_EQ(warnings_,
+            (Strings{"--tls-cert is not supported by this version yet",
+                     "--e2e-processing-latency-percentile is not supported by this version yet",
+                     "--statsd-address is not supported by this version yet",
+                     "--enable-experiment topology-aware-consumption is not supported by this "
+                     "version yet"}));
+}
+
+TEST_F(CheckOptionsTest, DoesNotStartOpenWhereItWasToldToClose) {
+  const std::string pem = File("pem", "-----BEGIN CERTIFICATE-----\n");
+  const Strings pair = {"-tls-cert=" + pem, "-tls-key=" + pem};
+  const auto with = [&pair](const std::string& more) {
+    Strings all = pair;
+    all.push_back(more);
+    return all;
+  };
+  EXPECT_EQ(Refusal(with("-tls-required")), "--tls-required is not supported by this version yet");
+  EXPECT_EQ(Refusal(with("-tls-required=tcp-https")),
+            "--tls-required is not supported by this version yet");
+  EXPECT_EQ(Refusal(with("-tls-client-auth-policy=require")),
+            "--tls-client-auth-policy is not supported by this version yet");
+  EXPECT_EQ(Refusal({"-auth-http-address=h:1"}),
+            "--auth-http-address is not supported by this version yet");
+}
+
+TEST_F(CheckOptionsTest, AuthoritiesMustBeCertificates) {
+  const std::string empty = File("empty", "");
+  const std::string pem = File("pem", "-----BEGIN CERTIFICATE-----\n");
+  EXPECT_EQ(Refusal({"-tls-root-ca-file=" + empty}),
+            "failed to build client TLS config - failed to append certificate to pool");
+  EXPECT_EQ(Refusal({"-tls-cert=" + pem, "-tls-key=" + pem, "-tls-root-ca-file=" + empty}),
+            "failed to build TLS config - failed to append certificate to pool");
+  EXPECT_EQ(Refusal({"-tls-cert=" + pem}),
+            "failed to build TLS config - open : no such file or directory");
+  EXPECT_EQ(Refusal({"-tls-root-ca-file=" + folder_}),
+            "failed to build client TLS config - read " + folder_ + ": is a directory");
+}
+
+// The keys that the sample file of the original sets (spec, nsqd-config 3.2).
+TEST_F(CheckOptionsTest, TheSampleFileOfTheOriginalLoads) {
+  const std::string file = File("nsqd.cfg", R"(
+log_level = "info"
+tcp_address = "0.0.0.0:4150"
+http_address = "0.0.0.0:4151"
+# id = 5150
+nsqlookupd_tcp_addresses = ["127.0.0.1:4160"]
+http_client_connect_timeout = "2s"
+http_client_request_timeout = "5s"
+mem_queue_size = 10000
+max_bytes_per_file = 104857600
+sync_every = 2500
+sync_timeout = "2s"
+msg_timeout = "60s"
+max_msg_timeout = "15m"
+max_msg_size = 1024768
+max_req_timeout = "1h"
+max_body_size = 5123840
+max_heartbeat_interval = "60s"
+max_rdy_count = 2500
+max_output_buffer_size = 65536
+max_output_buffer_timeout = "1s"
+statsd_prefix = "nsq.%s"
+statsd_interval = "60s"
+statsd_mem_stats = true
+e2e_processing_latency_percentiles = [1.0, 0.99, 0.95]
+e2e_processing_latency_window_time = "10m"
+tls_cert = ""
+tls_key = ""
+tls_required = false
+tls_min_version = ""
+deflate = true
+max_deflate_level = 6
+snappy = true
+)");
+  const Result<Options> options = Check({"-config", file, "-max-rdy-count=7"});
+  ASSERT_TRUE(options.ok()) << options.status().ToString();
+  EXPECT_EQ(options->lookupd_tcp_addresses, Strings{"127.0.0.1:4160"});
+  EXPECT_EQ(options->max_msg_size, 1024768);
+  EXPECT_EQ(options->max_body_size, 5123840);
+  EXPECT_EQ(options->max_output_buffer_timeout, seconds(1));
+  EXPECT_EQ(options->max_rdy_count, 7) << "the command line wins";
+}
+
+}  // namespace
+}  // namespace nsq::nsqd
