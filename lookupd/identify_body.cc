@@ -140,6 +140,10 @@ class Reader : public nlohmann::json_sax<nlohmann::json> {
 Result<Peer> ParseIdentifyBody(std::string_view body) {
   // The parser would skip a byte order mark; encoding/json, and so every nsqlookupd, refuses it.
   if (body.starts_with("\uFEFF")) return Status(Code::kInvalid, "JSON syntax error at byte 1");
+  // It would also take a NUL for the end of the text.
+  if (const size_t at = body.find('\0'); at != std::string_view::npos) {
+    return Status(Code::kInvalid, StrCat("JSON syntax error at byte ", at + 1));
+  }
   Peer peer;
   Reader reader(&peer);
   const std::string text = ValidUtf8(body);

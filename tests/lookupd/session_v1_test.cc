@@ -147,6 +147,7 @@ std::vector<ErrorRow> ErrorRows() {
       {"no JSON", magic + Identify("abcde"), false, no_json},
       {"cut JSON", magic + Identify(kNode.substr(0, kNode.size() - 1)), false, no_json},
       {"trailing garbage", magic + Identify(std::string(kNode) + " x"), false, no_json},
+      {"a NUL behind the object", magic + Identify(std::string(kNode) + '\0'), false, no_json},
       {"second object", magic + Identify(std::string(kNode) + "{}"), false, no_json},
       {"byte order mark", magic + Identify("\xef\xbb\xbf" + std::string(kNode)), false, no_json},
       {"an array", magic + Identify("[]"), false, no_json},
