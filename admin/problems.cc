@@ -37,6 +37,7 @@ class Finder {
     for (const LookupdState& lookupd : report_.lookupds) CheckLookupd(lookupd);
     for (const NodeReport& node : report_.nodes) CheckNode(node);
     for (const TopicReport& topic : report_.topics) CheckTopic(topic);
+    ReportForgotten();
     std::stable_sort(problems_.begin(), problems_.end(),
                      [](const Problem& a, const Problem& b) { return a.severity < b.severity; });
     return std::move(problems_);
@@ -95,9 +96,7 @@ class Finder {
   void CheckTopic(const TopicReport& topic) {
     CheckListed(topic);
     if (topic.known_to_lookupd_only) {
-      Report(Severity::kNotice, "no_producers",
-             StrCat("Topic ", topic.name, " is known to nsqlookupd, but no node has it"))
-          .topic = topic.name;
+      forgotten_.push_back(topic.name);
       return;
     }
     if (topic.total.paused_nodes > 0) {
@@ -112,6 +111,22 @@ class Finder {
           .topic = topic.name;
     }
     for (const ChannelReport& channel : topic.channels) CheckChannel(topic, channel);
+  }
+
+  // nsqlookupd forgets no topic by itself: of many, one line.
+  void ReportForgotten() {
+    constexpr size_t kFew = 3;
+    if (forgotten_.size() > kFew) {
+      Report(Severity::kNotice, "no_producers",
+             StrCat(Count(static_cast<int64_t>(forgotten_.size()), "topic"),
+                    " are known to nsqlookupd, but no node has them"));
+      return;
+    }
+    for (const std::string& topic : forgotten_) {
+      Report(Severity::kNotice, "no_producers",
+             StrCat("Topic ", topic, " is known to nsqlookupd, but no node has it"))
+          .topic = topic;
+    }
   }
 
   void CheckChannel(const TopicReport& topic, const ChannelReport& channel) {
@@ -179,6 +194,7 @@ class Finder {
 
   const ClusterReport& report_;
   std::vector<Problem> problems_;
+  std::vector<std::string> forgotten_;  // topics only nsqlookupd knows
 };
 
 }  // namespace

@@ -16,7 +16,8 @@ function options(width, lines, show) {
     height: HEIGHT,
     cursor: { points: { size: 6 }, drag: { x: false, y: false } },
     legend: { live: true },
-    scales: { y: { range: (_, __, high) => [0, Math.max(high * 1.08, 1)] } },
+    // At least a minute: the first seconds are no mountain range.
+    scales: { x: { range: (_, low, high) => [Math.min(low, high - 60), high] }, y: { range: (_, __, high) => [0, Math.max(high * 1.08, 1)] } },
     axes: [
       { ...axis, size: 30, space: 80, values: (_, times) => times.map(clock) },
       { ...axis, size: 56, values: (_, ticks) => ticks.map((v) => count(v)) },

@@ -35,7 +35,8 @@ export function NodesPage({ report }) {
     },
     { key: 'topics', label: 'Topics', number: true, value: (n) => n.topics, cell: (n) => fullCount(n.topics) },
     { key: 'channels', label: 'Channels', number: true, value: (n) => n.channels, cell: (n) => fullCount(n.channels) },
-    column.depth, column.inFlight, column.inRate, column.outRate, column.clients,
+    column.depth, column.inFlight, column.inRate, column.outRate,
+    { ...column.clients, cell: (n) => fullCount(n.clients) },
     { key: 'uptime', label: 'Up for', number: true, value: (n) => (n.start_time ? now - n.start_time : null), cell: (n) => (n.start_time ? age(now - n.start_time) : '–') },
   ].filter((c) => (c.key !== 'lookupds' || lookupds > 0) && (c.key !== 'place' || report.nodes.some((n) => n.topology_zone || n.topology_region)));
   return html`

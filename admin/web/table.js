@@ -70,7 +70,7 @@ export function Table({ id, caption, columns, rows, rowKey, children, rowClass, 
       <thead><tr>
         ${columns.map((c) => html`<th key=${c.key} scope="col" title=${c.title} class=${c.number ? 'number' : ''}
             aria-sort=${!c.value ? undefined : c.key !== column.key ? 'none' : sort.down ? 'descending' : 'ascending'}>
-          ${c.value ? html`<button onClick=${() => press(c)}>${c.label}<span class="arrow" aria-hidden="true">${c.key !== column.key ? '' : sort.down ? '▾' : '▴'}</span></button>` : c.label}
+          ${c.value ? html`<button onClick=${() => press(c)}>${c.label}${c.key === column.key && html`<span class="arrow" aria-hidden="true">${sort.down ? '▾' : '▴'}</span>`}</button>` : c.label}
         </th>`)}
       </tr></thead>
       <tbody>

@@ -125,6 +125,16 @@ TEST(ProblemsTest, PausedWithMessagesWaitingIsWorse) {
   EXPECT_THAT(FindProblems(report)[0].text, HasSubstr("1 message waiting"));
 }
 
+TEST(ProblemsTest, ManyForgottenTopicsAreOneLine) {
+  ClusterReport report = Healthy();
+  TopicReport forgotten;
+  forgotten.known_to_lookupd_only = true;
+  report.topics.insert(report.topics.end(), 2000, forgotten);
+  const std::vector<Problem> problems = FindProblems(report);
+  ASSERT_EQ(problems.size(), 1u);
+  EXPECT_THAT(problems[0].text, HasSubstr("2,000 topics"));
+}
+
 TEST(ProblemsTest, WorstFirst) {
   ClusterReport report = Healthy();
   report.topics[0].channels[0].total.paused_nodes = 1;
