@@ -113,8 +113,8 @@ size_t Session::OnData(std::string_view data) {
     if (length == 0) break;
     used += length;
     awaited_ = Awaited::kLine;
-    last_command_ = loop_.Now();
   }
+  if (used > 0) last_command_ = loop_.Now();
   if (phase_ != Phase::kRunning) {
     LeaveChannel();
     return data.size();
