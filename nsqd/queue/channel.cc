@@ -303,18 +303,19 @@ SegmentedLog::Outcome Channel::TakeWaiting(Taken* taken) {
   return outcome;
 }
 
-// Forward only.
+// Forward only; into the middle of what was dropped means behind it.
 void Channel::MoveCursor(Sequence to) {
+  while (!dropped_.empty() && dropped_.front().range.begin < to) {
+    to = std::max(to, dropped_.front().range.end);
+    dropped_messages_ -= dropped_.front().messages;
+    dropped_.pop_front();
+  }
   cursor_ = to;
   while (!ahead_.empty() && ahead_.front().sequence < to) {
     // The journal takes for unfinished what the cursor passes: a compaction since it was finished
     // has forgotten that.
     if (ahead_.front().finished) finished_.push_back(ahead_.front().sequence);
     ahead_.pop_front();
-  }
-  while (!dropped_.empty() && dropped_.front().range.end <= to) {
-    dropped_messages_ -= dropped_.front().messages;
-    dropped_.pop_front();
   }
 }
 
