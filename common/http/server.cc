@@ -5,6 +5,7 @@
 #include <event2/http.h>
 #include <event2/http_struct.h>
 #include <event2/listener.h>
+#include <event2/util.h>
 
 #include <algorithm>
 #include <mutex>
@@ -237,17 +238,23 @@ void Server::Core::Dispatch(std::unique_ptr<Exchange> exchange) {
   const Request& request = exchange->request();
   const bool may_have_body = request.method != Method::kHead && request.method != Method::kTrace &&
                              request.method != Method::kOther;
+  const char* const coding = exchange->Header("Transfer-Encoding");
   if (!may_have_body) {
     // evhttp does not read a body here: what follows would be taken for the next request.
     const char* const length = exchange->Header("Content-Length");
-    if (exchange->Header("Transfer-Encoding") != nullptr ||
-        (length != nullptr && std::string_view(length) != "0")) {
+    if (coding != nullptr || (length != nullptr && std::string_view(length) != "0")) {
       exchange->CloseAfterwards();
     }
   }
   if (!understood) {
     exchange->CloseAfterwards();
     exchange->Plain(400, "400 Bad Request");
+    return;
+  }
+  if (coding != nullptr && evutil_ascii_strcasecmp(coding, "chunked") != 0) {
+    // Nobody knows where its body ends.
+    exchange->CloseAfterwards();
+    exchange->Plain(501, "Unsupported transfer encoding");
     return;
   }
   if (exchange->raw_->minor >= 1 && exchange->Header("Host") == nullptr) {

@@ -375,6 +375,15 @@ TEST_F(ServerTest, ABrokenChunkedBodyIsRefused) {
   EXPECT_EQ(answer.substr(0, 10), "HTTP/1.1 4") << answer;
 }
 
+TEST_F(ServerTest, ACodedBodyIsRefusedAndEndsTheConnection) {
+  const std::string answer =
+      WithoutDate(Ask("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n"
+                      "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n",
+                      "<EOF>"));
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 501 Not Implemented\r\n")) << answer;
+  EXPECT_TRUE(answer.ends_with("\r\n\r\nUnsupported transfer encoding<EOF>")) << answer;
+}
+
 TEST_F(ServerTest, AClientThatGoesInMidRequestIsForgotten) {
   for (const char* part : {"GE", "GET /ping HTTP/1.1\r\nHo",
                            "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc"}) {
