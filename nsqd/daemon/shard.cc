@@ -459,9 +459,9 @@ void Shard::Act(TopicAction action, std::string topic, std::string channel,
   home_.Assert();
   const uint64_t number = next_question_++;
   acting_.emplace(number, std::move(done));
-  const std::optional<size_t> home = action == TopicAction::kCreateTopic
-                                         ? world_.placement.HomeOf(topic)
-                                         : world_.placement.Find(topic);
+  // A single loop keeps no table: HomeOf.
+  const bool anywhere = action == TopicAction::kCreateTopic || world_.shards.size() == 1;
+  const std::optional<size_t> home = anywhere ? HomeOf(topic) : world_.placement.Find(topic);
   if (!home) {
     auto reply = std::make_unique<ActReply>(this, number);
     reply->result = {Status(Code::kNotFound, "topic does not exist"), Backend::Missing::kTopic};
