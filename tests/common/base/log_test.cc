@@ -11,7 +11,7 @@ using testing::MatchesRegex;
 class LogTest : public testing::Test {
  protected:
   LogTest() { InitLogging("nsqd", "[nsqd] ", LogLevel::kInfo); }
-  ~LogTest() override { SetLogLevel(LogLevel::kInfo); }
+  void TearDown() override { SetLogLevel(LogLevel::kInfo); }
 
   template <typename Action>
   std::string Logged(Action action) {

@@ -56,7 +56,7 @@ class ConfigTest : public testing::Test {
     return path_;
   }
 
-  ~ConfigTest() override {
+  void TearDown() override {
     if (!path_.empty()) std::filesystem::remove(path_);
   }
 
