@@ -154,8 +154,10 @@ Response Api::Cluster(const Call& call) {
   const std::string none;
   const std::string* topic = params.Find("topic");
   const std::string* node = params.Find("node");
-  return Response::Json(EncodeReport(*sampler_->Report(), topic == nullptr ? none : *topic,
-                                     node == nullptr ? none : *node));
+  Response response = Response::Json(EncodeReport(
+      *sampler_->Report(), topic == nullptr ? none : *topic, node == nullptr ? none : *node));
+  response.routine = true;
+  return response;
 }
 
 }  // namespace nsq::admin

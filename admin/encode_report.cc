@@ -103,6 +103,7 @@ void EncodeNodes(const ClusterReport& report, JsonWriter* out) {
     }
     Strings("tombstones", tombstones, out);
     out->Bool("up", node.state.status.ok());
+    out->Bool("gone", node.gone);
     out->String("error", node.state.status.detail());
     out->String("health", node.state.stats.health);
     out->Int("start_time", node.state.stats.start_time);

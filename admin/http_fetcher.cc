@@ -4,6 +4,7 @@
 
 #include "admin/flags.h"
 #include "common/http/client.h"
+#include "common/log.h"
 
 namespace nsq::admin {
 namespace {
@@ -12,7 +13,11 @@ class HttpFetcher : public Fetcher {
  public:
   explicit HttpFetcher(http::ClientOptions options) : client_(std::move(options)) {}
 
-  Result<std::string> Get(const std::string& url) override { return client_.Query(url); }
+  // Logged for debugging only: an open page asks every daemon every two seconds.
+  Result<std::string> Get(const std::string& url) override {
+    NSQ_LOG(kDebug, "CI: querying ", url);
+    return client_.Query(url);
+  }
 
  private:
   http::Client client_;

@@ -105,8 +105,11 @@ struct HttpServer::Impl {
       NSQ_LOG(kError, "panic in HTTP handler - ", e.what());
       response = Response::Error(500, "INTERNAL_ERROR");
     }
-    NSQ_LOG(kInfo, response.status, " ", request.method, " ", request.target, " (", request.peer,
-            ") ", FormatGoDuration(std::chrono::steady_clock::now() - start));
+    if (!response.routine || GetLogLevel() == LogLevel::kDebug) {
+      const auto took = std::chrono::steady_clock::now() - start;
+      NSQ_LOG(kInfo, response.status, " ", request.method, " ", request.target, " (", request.peer,
+              ") ", FormatGoDuration(took));
+    }
     Send(request, std::move(response), from, &to);
   }
 

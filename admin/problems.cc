@@ -57,6 +57,12 @@ class Finder {
 
   void CheckNode(const NodeReport& node) {
     const std::string& address = node.state.address;
+    if (node.gone) {
+      Report(Severity::kError, "node_gone",
+             StrCat("nsqd ", address, " has left: ", node.state.status.detail()))
+          .node = address;
+      return;
+    }
     if (!node.state.status.ok()) {
       Report(Severity::kError, "node_down",
              StrCat("nsqd ", address, " does not answer: ", node.state.status.detail()))

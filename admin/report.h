@@ -55,6 +55,7 @@ struct NodeReport {
   Load total;       // over its channels; depth and flow.in over its topics too
   int64_t topics = 0;
   int64_t channels = 0;
+  bool gone = false;  // was there a while ago; no nsqlookupd lists it any more
 };
 
 struct Problem {

@@ -25,6 +25,7 @@ struct Response {
   std::string content_type = {};  // empty: none
   std::string body = {};
   std::vector<std::pair<std::string, std::string>> headers = {};
+  bool routine = false;  // asked for every few seconds: logged for debugging only
 
   static Response Json(std::string body);
   // {"message":"TEXT"}

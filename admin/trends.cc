@@ -111,6 +111,28 @@ double Trends::Growth(const Key& key, int64_t depth, std::map<Key, std::deque<De
   return static_cast<double>(grown) * 1000 / static_cast<double>(span_ms);
 }
 
+void Trends::AddGoneNodes(bool by_lookupd, ClusterReport* report) {
+  for (const NodeReport& node : report->nodes) {
+    seen_[node.state.address] = {node.state.node, now_ms_};
+  }
+  for (auto it = seen_.begin(); it != seen_.end();) {
+    const auto& [address, sighting] = *it;
+    if (!by_lookupd || now_ms_ - sighting.unix_ms > kMourningMs) {
+      it = seen_.erase(it);
+      continue;
+    }
+    if (sighting.unix_ms != now_ms_) {
+      NodeReport node;
+      node.state.node = sighting.node;
+      node.state.address = address;
+      node.state.status = Status(Code::kUnavailable, "no nsqlookupd lists it any more");
+      node.gone = true;
+      report->nodes.push_back(std::move(node));
+    }
+    ++it;
+  }
+}
+
 ClusterReport Trends::Add(ClusterSample sample) {
   now_ms_ = sample.unix_ms;
   if (now_ms_ - previous_ms_ > kLongestPauseMs || now_ms_ < previous_ms_) {
@@ -195,6 +217,7 @@ ClusterReport Trends::Add(ClusterSample sample) {
     }
   }
   depths_ = std::move(kept);
+  AddGoneNodes(report.by_lookupd, &report);
   previous_ms_ = now_ms_;
   report.lookupds = std::move(sample.lookupds);
   return report;

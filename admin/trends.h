@@ -23,6 +23,8 @@ class Trends {
   // How far back growth looks, and the least it must have seen.
   static constexpr int64_t kGrowthWindowMs = 30'000;
   static constexpr int64_t kLeastGrowthSpanMs = 8'000;
+  // nsqlookupd drops an nsqd that dies at once: so long it is still shown, as gone.
+  static constexpr int64_t kMourningMs = 10 * 60'000;
 
   // Samples come in the order they were taken. The problems are left for FindProblems.
   ClusterReport Add(ClusterSample sample);
@@ -43,12 +45,18 @@ class Trends {
   };
 
   Flow FlowSince(const Key& key, const Counters& now) const;
+  void AddGoneNodes(bool by_lookupd, ClusterReport* report);
   double Growth(const Key& key, int64_t depth, std::map<Key, std::deque<Depth>>* kept);
 
   int64_t previous_ms_ = 0;
   int64_t now_ms_ = 0;
   std::map<Key, Counters> previous_;
   std::map<Key, std::deque<Depth>> depths_;
+  struct Sighting {
+    Node node;
+    int64_t unix_ms;
+  };
+  std::map<std::string, Sighting> seen_;  // by address
 };
 
 }  // namespace nsq::admin

@@ -11,7 +11,7 @@ import { Table } from './table.js';
 
 function State({ node }) {
   return html`
-    ${!node.up ? html`<${Badge} tone="bad" title=${node.error}>down<//>`
+    ${node.gone ? html`<${Badge} tone="bad" title=${node.error}>gone<//>` : !node.up ? html`<${Badge} tone="bad" title=${node.error}>down<//>`
       : node.health && node.health !== 'OK' ? html`<${Badge} tone="bad" title=${node.health}>unhealthy<//>`
         : html`<${Badge} tone="good">up<//>`}
     ${node.out_of_date && html`<${Badge} tone="warn" title="Others here run a newer version">old version<//>`}

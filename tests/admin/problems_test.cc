@@ -65,6 +65,7 @@ TEST(ProblemsTest, EachTroubleHasItsWord) {
             [](ClusterReport* r) {
               r->nodes[0].state.status = Status(Code::kTimeout, "too slow");
             }},
+           {"node_gone", [](ClusterReport* r) { r->nodes[0].gone = true; }},
            {"node_unhealthy",
             [](ClusterReport* r) { r->nodes[0].state.stats.health = "NOK - disk full"; }},
            {"lookupd_disagreement",

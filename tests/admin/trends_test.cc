@@ -122,6 +122,27 @@ TEST(TrendsTest, GrowthIsSteadyRiseOverTheWindow) {
   EXPECT_EQ(GrowthOf({500, 400, 300, 200, 100}), 0);
 }
 
+TEST(TrendsTest, ANodeThatLeftIsShownForAWhile) {
+  const auto by_lookupd = [](int64_t now, std::vector<NodeState> nodes) {
+    ClusterSample sample = At(now, std::move(nodes));
+    sample.by_lookupd = true;
+    return sample;
+  };
+  Trends trends;
+  trends.Add(by_lookupd(1000, {NodeWith("a", {}), NodeWith("b", {})}));
+  const ClusterReport without = trends.Add(by_lookupd(3000, {NodeWith("a", {})}));
+  ASSERT_EQ(without.nodes.size(), 2u);
+  EXPECT_FALSE(without.nodes[0].gone);
+  EXPECT_TRUE(without.nodes[1].gone);
+  EXPECT_EQ(without.nodes[1].state.address, "b");
+
+  const ClusterReport back = trends.Add(by_lookupd(5000, {NodeWith("a", {}), NodeWith("b", {})}));
+  EXPECT_EQ(back.nodes.size(), 2u);
+  EXPECT_FALSE(back.nodes[1].gone);
+  const int64_t later = 5001 + Trends::kMourningMs;
+  EXPECT_EQ(trends.Add(by_lookupd(later, {NodeWith("a", {})})).nodes.size(), 1u);
+}
+
 TEST(TrendsTest, ATopicOnlyLookupdKnowsIsListed) {
   Trends trends;
   ClusterSample sample = At(0, {NodeWith("a", {})});

@@ -88,6 +88,15 @@ test('puts trouble first', async () => {
   await becomes(tile('Nodes up'), '1 of 2');
 });
 
+// nsqlookupd forgets an nsqd the moment it dies.
+test('remembers a node that has left', async () => {
+  await page.goto(admin.url);
+  await becomes(tile('Nodes up'), '2 of 2');
+  lookupd.nsqds = [a];
+  await becomes(tile('Nodes up'), '1 of 2');
+  await becomes(page.locator('.problems li').first(), new RegExp(`nsqd ${b.address} has left`));
+});
+
 test('tells when nsqlookupd daemons disagree', async () => {
   const second = await Nsqlookupd.start([a]);
   const both = await startAdmin(`-lookupd-http-address=${lookupd.address}`, `-lookupd-http-address=${second.address}`);
