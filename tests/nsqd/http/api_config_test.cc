@@ -10,7 +10,7 @@ using Strings = std::vector<std::string>;
 
 // The level is the process's: each test leaves it as it was.
 class ConfigApiTest : public ApiTest {
- protected:
+ public:
   ~ConfigApiTest() override { SetLogLevel(before_); }
 
  private:

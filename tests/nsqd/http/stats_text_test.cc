@@ -15,7 +15,7 @@ namespace {
 
 // In a time zone of the test's choice.
 class StatsTextTest : public testing::Test {
- protected:
+ public:
   StatsTextTest() {
     if (const char* const zone = std::getenv("TZ")) before_ = zone;
     SetZone("UTC");

@@ -17,7 +17,7 @@ namespace {
 using Strings = std::vector<std::string>;
 
 class CheckOptionsTest : public testing::Test {
- protected:
+ public:
   CheckOptionsTest() {
     const auto* const test = testing::UnitTest::GetInstance()->current_test_info();
     folder_ = testing::TempDir() + "check_options." + test->name() + "." + std::to_string(getpid());
