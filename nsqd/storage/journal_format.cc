@@ -32,7 +32,7 @@ void PutUnfinished(JournalEncoder* to, ChannelNumber number,
   for (size_t i = 0; i < unfinished.size();) {
     const Unfinished& first = unfinished[i];
     size_t n = 1;
-    while (i + n < unfinished.size()) {
+    while (i + n < unfinished.size() && n < kMaxUnfinishedRun) {
       const Unfinished& next = unfinished[i + n];
       if (next.sequence != first.sequence + n || next.attempts != first.attempts ||
           next.due != first.due) {

@@ -24,6 +24,9 @@ inline constexpr uint16_t kJournalVersion = 1;
 inline constexpr size_t kFrameHeaderBytes = 8;
 inline constexpr size_t kMaxFrameBytes = size_t{64} * 1024;  // payload; bounds what damage takes
 
+// Messages in one kUnfinished.
+inline constexpr size_t kMaxUnfinishedRun = size_t{1} << 20;
+
 enum class FrameKind : uint8_t {
   kEntries = 0xA5,
   kSnapshot = 0xA6,  // the state that a compaction wrote; all come before the first kEntries

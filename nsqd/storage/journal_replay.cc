@@ -154,7 +154,7 @@ bool JournalReplay::ApplyChannelEntry(EntryType type, JournalDecoder* from) {
       const uint64_t size = from->TakeNumber();
       const uint64_t attempts = from->TakeNumber();
       const WallTime due = from->TakeTime();
-      if (!from->ok() || size > kSequenceMask) return false;
+      if (!from->ok() || size > kMaxUnfinishedRun) return false;
       if (!channel) return true;
       if (attempts == 1 && due == WallTime()) {
         channel->unfinished.Add({begin, begin + size});
@@ -212,6 +212,14 @@ void JournalReplay::AddGap(SequenceRange gap) {
     channel.details.erase(channel.details.lower_bound(gap.begin),
                           channel.details.lower_bound(gap.end));
   }
+}
+
+uint64_t JournalReplay::unfinished() const {
+  uint64_t count = 0;
+  for (const auto& [number, channel] : channels_) {
+    count += channel.unfinished.CountIn({{0}, {UINT64_MAX}});
+  }
+  return count;
 }
 
 TopicState JournalReplay::State() const {

@@ -29,6 +29,8 @@ class JournalReplay {
   // The number that a kSnapshotEnd named; 0 before it.
   uint64_t snapshot_frames() const { return snapshot_frames_; }
 
+  // How many messages State will list for the channels, those in gaps counted.
+  uint64_t unfinished() const;
   TopicState State() const;
 
  private:

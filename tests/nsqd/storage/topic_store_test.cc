@@ -391,15 +391,17 @@ TEST_F(TopicStoreTest, AtOsLevelANewTopicIsSyncedWithoutAnyMessage) {
 // --- the real disk
 
 class RealDiskTest : public TopicStoreTest {
+ public:
+  ~RealDiskTest() override {
+    (void)RemoveTopic(PosixFiles(), TopicDir(path_, "orders"));
+    ::rmdir(path_.c_str());
+  }
+
  protected:
   RealDiskTest() {
     std::string pattern = testing::TempDir() + "nsq-storage-XXXXXX";
     EXPECT_NE(::mkdtemp(pattern.data()), nullptr);
     path_ = pattern;
-  }
-  ~RealDiskTest() override {
-    (void)RemoveTopic(PosixFiles(), TopicDir(path_, "orders"));
-    ::rmdir(path_.c_str());
   }
   std::string path_;
 };
