@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/event/buffer.h"
+#include "common/log.h"
 #include "common/wire/frame.h"
 
 namespace nsq::nsqd {
@@ -203,6 +204,11 @@ void TestBroker::OnSessionEnded(Session* session) {
 
 // --- SessionTest
 
+SessionTest::SessionTest() {
+  SetLogLevel(LogLevel::kFatal);  // thousands of refusals, as they should be
+  Connect();
+}
+
 void SessionTest::Connect() {
   auto [ours, theirs] = SocketPair();
   clients.push_back(std::make_unique<Client>(std::move(theirs)));
@@ -213,10 +219,12 @@ void SessionTest::Connect() {
 void SessionTest::RunUntil(const std::function<bool()>& done, const char* what) {
   const SteadyTime deadline = std::chrono::steady_clock::now() + kPatience;
   while (true) {
+    const size_t heard = client->bytes().size();
     for (const auto& each : clients) each->Pump();
     broker.loop().RunOnce(false);
     for (const auto& each : clients) each->Pump();
     if (done()) return;
+    if (client->bytes().size() != heard) continue;
     if (std::chrono::steady_clock::now() > deadline) {
       FAIL() << "did not come about: " << what
              << "\nheard: " << testing::PrintToString(client->Heard());

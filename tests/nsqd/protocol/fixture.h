@@ -158,7 +158,7 @@ class TestBroker : public Broker, public TopicObserver {
 // One client of one session.
 class SessionTest : public testing::Test {
  protected:
-  SessionTest() { Connect(); }
+  SessionTest();
 
   // Another client; `client` is the last one.
   void Connect();
