@@ -242,12 +242,12 @@ TEST_F(SessionFlowTest, ConsumerThatLeavesGivesItsPlaceBack) {
 
 TEST_F(SessionFlowTest, ProducerThatDoesNotReadIsNotReadFrom) {
   client->StopReading(true);
-  // Answers of 300 bytes for questions of 48: far more than socket and session hold.
-  std::string questions = "  V2";
+  // Questions and answers of far more bytes than sockets and session hold.
+  const std::string question =
+      Identify(R"({"feature_negotiation":true,"padding":")" + std::string(500, 'x') + R"("})");
   constexpr size_t kQuestions = 10000;
-  for (size_t i = 0; i < kQuestions; ++i) {
-    questions += Identify(R"({"feature_negotiation":true})");
-  }
+  std::string questions = "  V2";
+  for (size_t i = 0; i < kQuestions; ++i) questions += question;
   Say(questions);
   RunALittle();
   RunALittle();
