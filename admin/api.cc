@@ -2,34 +2,16 @@
 
 #include <utility>
 
+#include "admin/answer.h"
 #include "admin/cluster_view.h"
 #include "admin/encode.h"
 #include "admin/encode_report.h"
 #include "admin/json_writer.h"
 #include "admin/sampler.h"
 #include "common/http/params.h"
-#include "common/log.h"
-#include "common/strings.h"
 
 namespace nsq::admin {
 namespace {
-
-// The one place that knows which status an error of ClusterView has. The failure is logged here.
-Response FailureOf(std::string_view what, const Status& status) {
-  NSQ_LOG(kError, "failed to ", what, " - ", status.detail());
-  if (status.code() == Code::kNotFound) return Response::Error(404, status.detail());
-  return Response::Error(502, StrCat("UPSTREAM_ERROR: ", status.detail()));
-}
-
-// `message`: empty, or what went wrong on the way, step by step. Logged here.
-void Message(const std::vector<std::string>& warnings, JsonWriter* json) {
-  std::string message;
-  for (const std::string& warning : warnings) {
-    NSQ_LOG(kWarn, warning);
-    message += (message.empty() ? "WARNING: " : "; ") + warning;
-  }
-  json->String("message", message);
-}
 
 // Writes one JSON object: the members, then the message.
 template <typename T, typename Members>
@@ -38,7 +20,7 @@ Response AnswerOf(std::string_view what, const Result<Answer<T>>& answer, Member
   JsonWriter json;
   json.BeginObject();
   members(answer->value, &json);
-  Message(answer->warnings, &json);
+  WriteMessage(answer->warnings, &json);
   json.EndObject();
   return Response::Json(json.Take());
 }

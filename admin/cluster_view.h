@@ -64,6 +64,10 @@ class ClusterView {
 
   Result<Answer<std::vector<std::string>>> Topics();
 
+  // The nodes that have a topic: those lookups name, or of the configured ones those that say so.
+  // kNotFound "TOPIC_NOT_FOUND" when every daemon asked says that it does not know the topic.
+  Result<Answer<std::vector<Node>>> ProducersOf(const std::string& topic);
+
   // Topics that no live nsqd produces, with their channels. Empty without lookupds. Failures while
   // looking at a single topic leave it out.
   Result<Answer<std::map<std::string, std::vector<std::string>>>> InactiveTopics();
@@ -103,7 +107,6 @@ class ClusterView {
     bool include_clients = true;
   };
 
-  Result<Answer<std::vector<Node>>> ProducersOf(const std::string& topic);
   Result<Answer<std::vector<Node>>> ProducersByLookup(const std::string& topic);
   Result<Answer<std::vector<Node>>> ProducersAmongNsqds(const std::string& topic);
   Result<Answer<std::vector<Node>>> AllNodesDirectly();

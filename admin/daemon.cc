@@ -1,9 +1,10 @@
 #include "admin/daemon.h"
 
-#include <algorithm>
 #include <utility>
 
+#include "admin/actions_api.h"
 #include "admin/api.h"
+#include "admin/cluster_actions.h"
 #include "admin/cluster_view.h"
 #include "admin/http_fetcher.h"
 #include "admin/http_server.h"
@@ -21,17 +22,17 @@ struct Daemon::Parts {
         view(fetcher.get(), {options.lookupd_http_addresses, options.nsqd_http_addresses}),
         sampler([this] { return view.Sample(); }, [] { return std::chrono::steady_clock::now(); }),
         api(&view, &sampler),
+        rule(options.acl_http_header, options.admin_users),
+        actions(fetcher.get(), &view),
+        actions_api(&actions, &rule),
         pages(
             {.base_path = options.base_path, .by_lookupd = !options.lookupd_http_addresses.empty()},
-            [users = options.admin_users,
-             header = options.acl_http_header](const Request& request) {
-              return users.empty() ||
-                     std::find(users.begin(), users.end(), request.Header(header)) != users.end();
-            },
+            [this](const Request& request) { return rule.IsAdmin(request); },
             options.dev_static_dir),
         router(options.base_path),
         server([this](const Request& request) { return router.Answer(request); }) {
     api.AddRoutes(&router);
+    actions_api.AddRoutes(&router);
     pages.AddRoutes(&router);
   }
 
@@ -39,6 +40,9 @@ struct Daemon::Parts {
   ClusterView view;
   Sampler sampler;
   Api api;
+  const AccessRule rule;
+  ClusterActions actions;
+  ActionsApi actions_api;
   Pages pages;
   Router router;
   HttpServer server;

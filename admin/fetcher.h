@@ -16,6 +16,9 @@ class Fetcher {
   // The body of a 200 answer. Errors carry the text that nsqadmin shows, for instance
   // `got response 404 Not Found "{...}"`, which has code kNotFound.
   virtual Result<std::string> Get(const std::string& url) = 0;
+
+  // A command without a body; what a 200 says does not matter.
+  virtual Status Post(const std::string& url) = 0;
 };
 
 }  // namespace nsq::admin

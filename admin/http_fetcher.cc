@@ -19,6 +19,11 @@ class HttpFetcher : public Fetcher {
     return client_.Query(url);
   }
 
+  Status Post(const std::string& url) override {
+    NSQ_LOG(kInfo, "CI: querying ", url);
+    return client_.Command(url).status();
+  }
+
  private:
   http::Client client_;
 };

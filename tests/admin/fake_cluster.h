@@ -32,6 +32,20 @@ class FakeCluster : public Fetcher {
     return Status(Code::kUnavailable, Refused(url));
   }
 
+  // Commands are refused only where Fail says so.
+  Status Post(const std::string& url) override {
+    const std::lock_guard lock(mutex_);
+    told_.push_back(url.substr(url.find("://") + 3));
+    const auto found = answers_.find(told_.back());
+    return found == answers_.end() ? Status() : found->second.status();
+  }
+
+  // The commands, in order.
+  std::vector<std::string> told() {
+    const std::lock_guard lock(mutex_);
+    return told_;
+  }
+
   std::vector<std::string> asked() {
     const std::lock_guard lock(mutex_);
     return asked_;
@@ -45,6 +59,7 @@ class FakeCluster : public Fetcher {
   std::mutex mutex_;
   std::map<std::string, Result<std::string>> answers_;
   std::vector<std::string> asked_;
+  std::vector<std::string> told_;
 };
 
 inline Status TopicNotFound() {

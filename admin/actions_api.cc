@@ -1,0 +1,165 @@
+#include "admin/actions_api.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <utility>
+
+#include "admin/answer.h"
+#include "admin/cluster_actions.h"
+#include "common/log.h"
+#include "common/strings.h"
+#include "common/wire/names.h"
+
+namespace nsq::admin {
+namespace {
+
+// The members of a request's body that actions use. As Go's decoder: the first JSON value counts,
+// what follows it does not; keys in any case; what is missing is empty.
+struct Body {
+  std::string topic;
+  std::string channel;
+  std::string action;
+};
+
+Result<Body> ReadBody(const std::string& text) {
+  const size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string::npos) return Status(Code::kInvalid, "EOF");
+  nlohmann::json json;
+  try {
+    std::istringstream stream(text);
+    stream >> json;
+  } catch (const nlohmann::json::exception&) {
+    if (std::string_view("{[\"-0123456789tfn").find(text[first]) == std::string_view::npos) {
+      return Status(Code::kInvalid, StrCat("invalid character '", text.substr(first, 1),
+                                           "' looking for beginning of value"));
+    }
+    return Status(Code::kInvalid, "unexpected EOF");
+  }
+  if (json.is_null()) return Body();
+  if (!json.is_object()) {
+    return Status(Code::kInvalid,
+                  StrCat("json: cannot unmarshal ", json.type_name(), " into Go value"));
+  }
+  Body body;
+  for (const auto& [key, value] : json.items()) {
+    std::string name = key;
+    std::transform(name.begin(), name.end(), name.begin(), [](char c) {
+      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    std::string* member = name == "topic"     ? &body.topic
+                          : name == "channel" ? &body.channel
+                          : name == "action"  ? &body.action
+                                              : nullptr;
+    if (member == nullptr || value.is_null()) continue;
+    if (!value.is_string()) {
+      return Status(Code::kInvalid, StrCat("json: cannot unmarshal ", value.type_name(),
+                                           " into Go struct field .", name, " of type string"));
+    }
+    *member = value.get<std::string>();
+  }
+  return body;
+}
+
+Response AnswerOf(std::string_view what, const Result<ClusterActions::Warnings>& warnings) {
+  if (!warnings.ok()) return FailureOf(what, warnings.status());
+  JsonWriter json;
+  json.BeginObject();
+  WriteMessage(*warnings, &json);
+  json.EndObject();
+  return Response::Json(json.Take());
+}
+
+// "https://host:1/x" -> "host:1"
+std::string_view HostOf(std::string_view origin) {
+  const size_t scheme = origin.find("://");
+  if (scheme == std::string_view::npos) return {};
+  origin.remove_prefix(scheme + 3);
+  return origin.substr(0, origin.find('/'));
+}
+
+}  // namespace
+
+bool AccessRule::IsAdmin(const Request& request) const {
+  return users_.empty() ||
+         std::find(users_.begin(), users_.end(), request.Header(header_)) != users_.end();
+}
+
+bool FromAnotherSite(const Request& request) {
+  // Browsers send this to secure and to local servers; pages cannot set it.
+  const std::string_view site = request.Header("Sec-Fetch-Site");
+  if (!site.empty()) return site != "same-origin" && site != "none";
+  const std::string_view origin = request.Header("Origin");
+  if (origin.empty()) return false;
+  const std::string_view host = HostOf(origin);
+  // A proxy in front may have changed Host.
+  return host.empty() ||
+         (host != request.Header("Host") && host != request.Header("X-Forwarded-Host"));
+}
+
+void ActionsApi::AddGuarded(std::string_view method, std::string_view pattern, Handler handler,
+                            Router* router) {
+  router->Add(method, pattern, [this, handler = std::move(handler)](const Call& call) {
+    if (!rule_->IsAdmin(call.request) || FromAnotherSite(call.request)) {
+      return Response::Error(403, "FORBIDDEN");
+    }
+    return handler(call);
+  });
+}
+
+void ActionsApi::AddRoutes(Router* router) {
+  constexpr std::string_view kTopic = "/api/topics/:topic";
+  constexpr std::string_view kChannel = "/api/topics/:topic/:channel";
+  AddGuarded(
+      "POST", "/api/topics", [this](const Call& call) { return Create(call); }, router);
+  AddGuarded(
+      "POST", kTopic, [this](const Call& call) { return Apply(call, call.params[0], ""); }, router);
+  AddGuarded(
+      "POST", kChannel,
+      [this](const Call& call) { return Apply(call, call.params[0], call.params[1]); }, router);
+  AddGuarded(
+      "DELETE", kTopic, [this](const Call& call) { return Delete(call.params[0], ""); }, router);
+  AddGuarded(
+      "DELETE", kChannel,
+      [this](const Call& call) { return Delete(call.params[0], call.params[1]); }, router);
+  AddGuarded(
+      "DELETE", "/api/nodes/:node", [this](const Call& call) { return Tombstone(call); }, router);
+}
+
+Response ActionsApi::Create(const Call& call) {
+  Result<Body> body = ReadBody(call.request.body);
+  if (!body.ok()) return Response::Error(400, body.status().detail());
+  if (!IsValidTopicName(body->topic)) return Response::Error(400, "INVALID_TOPIC");
+  if (!body->channel.empty() && !IsValidChannelName(body->channel)) {
+    return Response::Error(400, "INVALID_CHANNEL");
+  }
+  return AnswerOf("create topic/channel", actions_->Create(body->topic, body->channel));
+}
+
+Response ActionsApi::Apply(const Call& call, const std::string& topic, const std::string& channel) {
+  Result<Body> body = ReadBody(call.request.body);
+  if (!body.ok()) return Response::Error(400, body.status().detail());
+  using Verb = ClusterActions::Verb;
+  for (const auto& [word, verb] : {std::pair<std::string_view, Verb>{"pause", Verb::kPause},
+                                   {"unpause", Verb::kUnpause},
+                                   {"empty", Verb::kEmpty}}) {
+    if (body->action != word) continue;
+    return AnswerOf(StrCat(word, channel.empty() ? " topic" : " channel"),
+                    actions_->Apply(verb, topic, channel));
+  }
+  return Response::Error(400, "INVALID_ACTION");
+}
+
+Response ActionsApi::Delete(const std::string& topic, const std::string& channel) {
+  return AnswerOf(channel.empty() ? "delete topic" : "delete channel",
+                  actions_->Delete(topic, channel));
+}
+
+Response ActionsApi::Tombstone(const Call& call) {
+  Result<Body> body = ReadBody(call.request.body);
+  if (!body.ok()) return Response::Error(400, "INVALID_BODY");
+  if (!IsValidTopicName(body->topic)) return Response::Error(400, "INVALID_TOPIC");
+  return AnswerOf("tombstone node", actions_->Tombstone(call.params[0], body->topic));
+}
+
+}  // namespace nsq::admin

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "admin/cluster_view.h"
+#include "common/status.h"
+
+namespace nsq::admin {
+
+class Fetcher;
+
+// Changes a cluster: tells the nsqlookupds and the nodes concerned, one after the other, in NSQ's
+// order.
+//
+// A daemon that refuses or fails stops nothing: its error is part of the warning, one line each. An
+// error is returned only when it cannot be found out whom to tell; nothing has been changed then,
+// but for creating, where the lookupds come first.
+//
+// Home: any thread; many calls at once. Each blocks.
+class ClusterActions {
+ public:
+  // What may be done to a topic or channel that exists.
+  enum class Verb { kPause, kUnpause, kEmpty };
+
+  // Both outlive the actions.
+  ClusterActions(Fetcher* fetcher, ClusterView* view) : fetcher_(fetcher), view_(view) {}
+
+  using Warnings = std::vector<std::string>;
+
+  // Lookupds learn of the topic and, unless empty, the channel; the channel is made on each node
+  // that has the topic. Without lookupds both are made on every node.
+  Result<Warnings> Create(const std::string& topic, const std::string& channel);
+
+  // `channel` empty: the topic itself. kNotFound for a topic nobody knows.
+  Result<Warnings> Apply(Verb verb, const std::string& topic, const std::string& channel);
+  Result<Warnings> Delete(const std::string& topic, const std::string& channel);
+
+  // Hides the topic on one node from lookups and deletes it there. kNotFound for a node that is not
+  // of this cluster: nobody else is ever asked anything.
+  Result<Warnings> Tombstone(const std::string& node, const std::string& topic);
+
+ private:
+  // POSTs to each address in turn, adding errors.
+  void Tell(const std::vector<std::string>& addresses, const std::string& path_and_query,
+            std::vector<std::string>* errors);
+  const std::vector<std::string>& lookupds() const { return view_->addresses().lookupds; }
+
+  Fetcher* const fetcher_;
+  ClusterView* const view_;
+};
+
+}  // namespace nsq::admin
