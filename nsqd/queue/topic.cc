@@ -477,13 +477,15 @@ TopicState Topic::Snapshot() const {
 
 void Topic::NoteDisk(const Status& status, bool* failing) {
   if (status.ok() != *failing) return;
+  const bool failed_before = log_failing_ || journal_failing_;
   *failing = !status.ok();
-  if (*failing) {
+  const bool fails = log_failing_ || journal_failing_;
+  if (fails == failed_before || leaving_) return;  // nobody takes back what a deleted topic said
+  if (fails) {
     NSQ_LOG(kError, "TOPIC(", name_, ") ERROR: failed to write message to backend - ",
             status.detail());
   } else {
     NSQ_LOG(kInfo, "TOPIC(", name_, "): writing to backend again");
-    if (log_failing_ || journal_failing_) return;
   }
   world_.observer.OnDiskStatus(*this, status);
 }

@@ -1,0 +1,556 @@
+#include "nsqd/queue/topic.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "tests/nsqd/queue/topic_fixture.h"
+
+namespace nsq::nsqd {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+// --- fan-out
+
+TEST_F(TopicTest, TheFirstChannelGetsAllThatWasBufferedASecondOnlyWhatComesLater) {
+  Open();
+  PublishOk({"1", "2"});
+  EXPECT_EQ(topic_->depth(), 2u);
+  Client* const first = Subscribe("a");
+  EXPECT_EQ(topic_->depth(), 0u);
+  Client* const second = Subscribe("b");
+  PublishOk({"3"});
+  Settle();
+  EXPECT_THAT(first->consumer.Bodies(), ElementsAre("1", "2", "3"));
+  EXPECT_THAT(second->consumer.Bodies(), ElementsAre("3"));
+  EXPECT_EQ(first->consumer.messages[2].sequence, second->consumer.messages[0].sequence);
+}
+
+TEST_F(TopicTest, NothingFlowsBeforeTheStart) {
+  Open("t", false);
+  Client* const client = Subscribe("a");
+  PublishOk({"1"});
+  Settle();
+  EXPECT_THAT(client->consumer.Bodies(), IsEmpty());
+  EXPECT_EQ(topic_->depth(), 1u);
+  Client* const other = Subscribe("b");
+  topic_->Start();
+  Settle();
+  EXPECT_THAT(client->consumer.Bodies(), ElementsAre("1"));
+  EXPECT_THAT(other->consumer.Bodies(), ElementsAre("1"));
+}
+
+TEST_F(TopicTest, APausedTopicKeepsItsMessagesChannelsDeliverWhatTheyHave) {
+  Open();
+  Client* const client = Subscribe("a", 0);
+  PublishOk({"1"});
+  topic_->Pause();
+  PublishOk({"2"});
+  client->channel->SetReady(client->subscription, 10);
+  topic_->Wake();
+  Settle();
+  EXPECT_THAT(client->consumer.Bodies(), ElementsAre("1"));
+  EXPECT_EQ(topic_->depth(), 1u);
+  KillAndRestart();
+  EXPECT_TRUE(topic_->paused());
+  EXPECT_EQ(topic_->depth(), 1u);
+  Client* const again = Subscribe("a");
+  EXPECT_THAT(again->consumer.Bodies(), ElementsAre("1"));
+  topic_->Unpause();
+  Settle();
+  EXPECT_THAT(again->consumer.Bodies(), ElementsAre("1", "2"));
+}
+
+TEST_F(TopicTest, PublishesOfOneTurnSurviveAPauseAndAnUnpauseInTheMiddle) {
+  Open();
+  Client* const client = Subscribe("a");
+  Publish("1");
+  topic_->Pause();
+  Publish("2");
+  topic_->Unpause();
+  Publish("3", milliseconds(1));
+  Settle();
+  ASSERT_TRUE(TurnUntil([&] { return client->consumer.messages.size() == 3; }));
+  EXPECT_THAT(client->consumer.Bodies(), ElementsAre("1", "2", "3"));
+  EXPECT_EQ(publisher_.answers.size(), 3u);
+}
+
+TEST_F(TopicTest, APausedChannelHoldsBackNoOther) {
+  Open();
+  Client* const a = Subscribe("a");
+  Client* const b = Subscribe("b");
+  ASSERT_TRUE(topic_->PauseChannel("a", true).ok());
+  PublishOk({"1"});
+  Settle();
+  EXPECT_THAT(a->consumer.Bodies(), IsEmpty());
+  EXPECT_THAT(b->consumer.Bodies(), ElementsAre("1"));
+  KillAndRestart();
+  EXPECT_TRUE(StatsOf("a").paused);
+  EXPECT_FALSE(StatsOf("b").paused);
+  ASSERT_TRUE(topic_->PauseChannel("a", false).ok());
+  EXPECT_THAT(Subscribe("a")->consumer.Bodies(), ElementsAre("1"));
+  EXPECT_EQ(topic_->PauseChannel("c", true).code(), Code::kNotFound);
+}
+
+TEST_F(TopicTest, EmptyDropsWhatNoChannelHasBeenGivenAndNothingElse) {
+  Open();
+  Subscribe("a", 0);
+  PublishOk({"1"});
+  topic_->Pause();
+  PublishOk({"2"});
+  PublishOk({"3"}, seconds(3600));
+  Publish("4");  // not even written yet
+  topic_->Empty();
+  Settle();
+  EXPECT_EQ(topic_->depth(), 0u);
+  EXPECT_TRUE(publisher_.ok(tickets_));
+  KillAndRestart();
+  EXPECT_EQ(topic_->depth(), 0u);
+  topic_->Unpause();
+  PublishOk({"5"});
+  Client* const client = Subscribe("a");
+  EXPECT_THAT(client->consumer.Bodies(), ElementsAre("1", "5"));
+  EXPECT_EQ(StatsOf("a").deferred_count, 0u);
+}
+
+TEST_F(TopicTest, ADeletedChannelClosesItsConsumersAndTheTopicBuffersAgain) {
+  Open();
+  Client* const client = Subscribe("a", 1);
+  PublishOk({"1", "2"});
+  ASSERT_TRUE(topic_->DeleteChannel("a").ok());
+  EXPECT_TRUE(client->consumer.closed);
+  EXPECT_EQ(topic_->DeleteChannel("a").code(), Code::kNotFound);
+  PublishOk({"3"});
+  EXPECT_EQ(topic_->depth(), 1u);
+  KillAndRestart();
+  EXPECT_THAT(topic_->ChannelNames(), IsEmpty());
+  EXPECT_THAT(Subscribe("a")->consumer.Bodies(), ElementsAre("3"));
+  EXPECT_THAT(observer_.news, ElementsAre("+a", "-a", "+a"));
+}
+
+TEST_F(TopicTest, AllIsDeliveredOverManyTurns) {
+  Open();
+  PublishOk(Bodies(7000, "x"));
+  Client* const client = Subscribe("a", 10'000);
+  ASSERT_TRUE(TurnUntil([&] { return client->consumer.messages.size() == 7000; }));
+}
+
+// --- time
+
+TEST_F(TopicTest, WhatIsDeferredOrTimedOutComesBackByItselfAndNeverEarly) {
+  Open();
+  Client* const client = Subscribe("a", 10, milliseconds(30));
+  const auto start = std::chrono::steady_clock::now();
+  PublishOk({"late"}, milliseconds(20));
+  ASSERT_TRUE(TurnUntil([&] { return client->consumer.messages.size() == 1; }));
+  EXPECT_GE(std::chrono::steady_clock::now() - start, milliseconds(20));
+  const auto delivered = std::chrono::steady_clock::now();
+  ASSERT_TRUE(TurnUntil([&] { return client->consumer.messages.size() == 2; }));
+  EXPECT_GE(std::chrono::steady_clock::now() - delivered, milliseconds(29));
+  EXPECT_EQ(client->consumer.messages[1].attempts, 2);
+  const Sequence sequence = client->consumer.messages[1].sequence;
+  const auto requeued = std::chrono::steady_clock::now();
+  ASSERT_TRUE(
+      client->channel->Requeue(client->subscription, sequence, milliseconds(20), loop_.WallClock())
+          .ok());
+  topic_->Wake();
+  ASSERT_TRUE(TurnUntil([&] { return client->consumer.messages.size() == 3; }));
+  EXPECT_GE(std::chrono::steady_clock::now() - requeued, milliseconds(20));
+}
+
+// --- ephemeral
+
+TEST_F(TopicTest, AnEphemeralChannelGoesWithItsLastConsumerAndLeavesNoTrace) {
+  Open();
+  ASSERT_TRUE(topic_->GetOrCreateChannel("never#ephemeral").ok());
+  Client* const one = Subscribe("e#ephemeral");
+  Client* const two = Subscribe("e#ephemeral");
+  Leave(one);
+  EXPECT_NE(topic_->FindChannel("e#ephemeral"), nullptr);
+  Leave(two);
+  EXPECT_EQ(topic_->FindChannel("e#ephemeral"), nullptr);
+  EXPECT_NE(topic_->FindChannel("never#ephemeral"), nullptr);
+  EXPECT_THAT(observer_.news, ElementsAre("+never#ephemeral", "+e#ephemeral", "-e#ephemeral"));
+  KillAndRestart();
+  EXPECT_THAT(topic_->ChannelNames(), IsEmpty());
+}
+
+TEST_F(TopicTest, AnEphemeralTopicTouchesNoDiskDropsWhenFullAndGoesWithItsLastChannel) {
+  options_.mem_queue_size = 2;
+  Open("t#ephemeral");
+  PublishOk({"1", "2", "3"});
+  EXPECT_EQ(topic_->depth(), 2u);
+  EXPECT_EQ(topic_->Stats({}).message_count, 3u);
+  Client* const client = Subscribe("a", 0);
+  PublishOk({"4"});
+  EXPECT_EQ(StatsOf("a").depth, 2u);
+  EXPECT_EQ(StatsOf("a").message_count, 3u);
+  client->channel->SetReady(client->subscription, 10);
+  topic_->Wake();
+  Settle();
+  EXPECT_THAT(client->consumer.Bodies(), ElementsAre("1", "2"));
+  Leave(client);
+  EXPECT_NE(topic_->FindChannel("a"), nullptr) << "a normal channel stays";
+  EXPECT_TRUE(files_.Calls().empty());
+  ASSERT_TRUE(topic_->DeleteChannel("a").ok());
+  EXPECT_EQ(observer_.news.back(), "forsaken");
+}
+
+TEST_F(TopicTest, AnEphemeralTopicIsForsakenAlsoWhenItsLastConsumerLeaves) {
+  Open("t#ephemeral");
+  Client* const client = Subscribe("e#ephemeral");
+  const uint64_t ticket = Publish("1");
+  Leave(client);
+  EXPECT_THAT(observer_.news, ElementsAre("+e#ephemeral", "-e#ephemeral", "forsaken"));
+  EXPECT_EQ(publisher_.answers.at(ticket).code(), Code::kUnavailable);
+}
+
+TEST_F(TopicTest, ANeglectedChannelOfAnEphemeralTopicDoesNotFillTheMemory) {
+  options_.mem_queue_size = 100;
+  Open("t#ephemeral");
+  Subscribe("stuck", 0);
+  Client* const in_flight = Subscribe("in flight", 1, seconds(3600));
+  Client* const busy = Subscribe("busy", 1000);
+  budget_.limit_bytes = 1 << 20;
+  size_t most = 0;
+  for (int i = 0; i < 500; ++i) {
+    PublishOk(Bodies(50, std::string(200, 'x')));
+    FinishAll(busy);
+    most = std::max(most, budget_.used_bytes);
+  }
+  EXPECT_EQ(busy->consumer.messages.size(), 25'000u);
+  EXPECT_EQ(in_flight->consumer.messages.size(), 1u);
+  EXPECT_LT(most, size_t{2} << 20);
+  FinishAll(in_flight);
+}
+
+TEST_F(TopicTest, AnEphemeralChannelThatNobodyReadsDoesNotKeepTheDiskFull) {
+  options_.mem_queue_size = 100;
+  options_.max_bytes_per_file = 64 << 10;
+  Open();
+  Subscribe("e#ephemeral", 0);
+  Client* const busy = Subscribe("busy", 1000);
+  for (int i = 0; i < 200; ++i) {
+    PublishOk(Bodies(50, std::string(200, 'x')));
+    FinishAll(busy);
+  }
+  EXPECT_LT(topic_->Stats({}).disk_bytes, size_t{512} << 10);
+}
+
+// --- answers
+
+TEST_F(TopicTest, OkMeansTheKernelHasIt) {
+  Open();
+  uint64_t before = 0;
+  publisher_.on_answer = [&](uint64_t, const Status&) { EXPECT_GT(files_.appends(), before); };
+  for (const char* const body : {"1", "2", "3"}) {
+    before = files_.appends();
+    PublishOk({body});
+  }
+}
+
+TEST_F(TopicTest, OkWithFsyncMeansTheDiskHasIt) {
+  options_.durability = Durability::kFsync;
+  Open();
+  Subscribe("a", 0);
+  const uint64_t before = files_.syncs();
+  const uint64_t one = Publish("1");
+  const uint64_t two = Publish("2", milliseconds(1));
+  Turn();
+  publisher_.on_answer = [&](uint64_t, const Status&) { EXPECT_GT(files_.syncs(), before); };
+  ASSERT_TRUE(TurnUntil([&] { return publisher_.answers.size() == 2; }));
+  EXPECT_TRUE(publisher_.ok(one) && publisher_.ok(two));
+  EXPECT_THAT(publisher_.order, ElementsAre(one, two));
+  topic_.reset();
+  files_.CutPower();
+  Open();
+  Client* const client = Subscribe("a");
+  ASSERT_TRUE(TurnUntil([&] { return client->consumer.messages.size() == 2; }));
+  EXPECT_EQ(std::set<std::string>({"1", "2"}),
+            std::set<std::string>(
+                {client->consumer.messages[0].body, client->consumer.messages[1].body}));
+}
+
+TEST_F(TopicTest, AFailedSyncRefusesAllThatWaitedForIt) {
+  options_.durability = Durability::kFsync;
+  Open();
+  files_.set_fail_sync(true);
+  const uint64_t ticket = Publish("1");
+  ASSERT_TRUE(TurnUntil([&] { return publisher_.answered(ticket); }));
+  EXPECT_FALSE(publisher_.ok(ticket));
+  EXPECT_THAT(observer_.news, Contains("disk failing"));
+  files_.set_fail_sync(false);
+  PublishOk({"2"});
+  EXPECT_EQ(observer_.news.back(), "disk ok");
+}
+
+TEST_F(TopicTest, InMemoryOkComesWithoutAWriteAndACleanStopKeepsAll) {
+  options_.durability = Durability::kMemory;
+  Open();
+  Subscribe("a", 0);
+  const uint64_t before = files_.appends();
+  PublishOk({"1"});
+  EXPECT_EQ(files_.appends(), before);
+  StopAndRestart();
+  EXPECT_THAT(Subscribe("a")->consumer.Bodies(), ElementsAre("1"));
+}
+
+TEST_F(TopicTest, APublisherMayPublishFromInsideItsAnswer) {
+  Open();
+  Client* const client = Subscribe("a");
+  publisher_.on_answer = [&](uint64_t ticket, const Status&) {
+    if (ticket < 5) Publish("again");
+  };
+  Publish("first");
+  ASSERT_TRUE(TurnUntil([&] { return publisher_.answered(5); }));
+  Settle();
+  EXPECT_EQ(client->consumer.messages.size(), 5u);
+}
+
+// --- the disk is full
+
+// Wherever it fills up: who was told OK is delivered, once, also after kill -9; who was refused
+// never is.
+TEST_F(TopicTest, DiskFullAtEveryByte) {
+  for (uint64_t room = 0; room < 260; ++room) {
+    SCOPED_TRACE(testing::Message() << "room " << room);
+    const std::string name = "t" + std::to_string(room);
+    Open(name);
+    Subscribe("a", 0);
+    PublishOk({"before"});
+    files_.set_capacity(files_.total_bytes() + room);
+    std::multiset<std::string> kept{"before"};
+    const auto publish = [&](const std::string& body) {
+      const uint64_t plain = Publish(body);
+      const uint64_t deferred = Publish("deferred " + body, nanoseconds(1));
+      Settle();
+      ASSERT_TRUE(publisher_.answered(plain) && publisher_.answered(deferred));
+      if (publisher_.ok(plain)) kept.insert(body);
+      if (publisher_.ok(deferred)) kept.insert("deferred " + body);
+    };
+    publish("full");
+    publish("still full");
+    files_.set_capacity(MemoryFiles::kUnlimited);
+    publish("after");
+    EXPECT_TRUE(kept.contains("after") && kept.contains("deferred after"));
+    const auto delivered = [&](Client* client) {
+      EXPECT_TRUE(TurnUntil([&] { return client->consumer.messages.size() >= kept.size(); }));
+      Settle();
+      const Bodies bodies = client->consumer.Bodies();
+      return std::multiset<std::string>(bodies.begin(), bodies.end());
+    };
+    EXPECT_EQ(delivered(Subscribe("a", 100)), kept);
+    topic_.reset();
+    files_.Revive();
+    Open(name);
+    EXPECT_EQ(delivered(Subscribe("a", 100)), kept) << "after kill -9";
+    if (HasFailure()) return;
+  }
+}
+
+TEST_F(TopicTest, AFullDiskIsSaidOnceAndSoIsItsEnd) {
+  Open();
+  Client* const client = Subscribe("a");
+  PublishOk({"1"});
+  files_.set_capacity(files_.total_bytes());
+  for (int i = 0; i < 3; ++i) {
+    const uint64_t ticket = Publish("2");
+    Settle();
+    EXPECT_EQ(publisher_.answers.at(ticket).code(), Code::kExhausted);
+    FinishAll(client);
+  }
+  EXPECT_THAT(observer_.news, ElementsAre("+a", "disk failing"));
+  EXPECT_EQ(client->consumer.messages.size(), 1u);
+  files_.set_capacity(MemoryFiles::kUnlimited);
+  PublishOk({"3"});
+  Settle();
+  EXPECT_THAT(observer_.news, ElementsAre("+a", "disk failing", "disk ok"));
+  EXPECT_THAT(client->consumer.Bodies(), ElementsAre("1", "3"));
+}
+
+// --- restarts
+
+TEST_F(TopicTest, ARestartKeepsWhatIsUnfinishedWithAttemptsAndDueTimes) {
+  for (const bool clean : {false, true}) {
+    SCOPED_TRACE(clean ? "clean" : "kill -9");
+    topic_.reset();
+    Open(clean ? "clean" : "killed");
+    Client* const client = Subscribe("a", 3);
+    PublishOk({"finished", "in flight", "requeued", "waiting"});
+    PublishOk({"deferred"}, seconds(3600));
+    Settle();
+    ASSERT_EQ(client->consumer.messages.size(), 3u);
+    const auto& messages = client->consumer.messages;
+    ASSERT_TRUE(client->channel->Finish(client->subscription, messages[0].sequence).ok());
+    ASSERT_TRUE(
+        client->channel
+            ->Requeue(client->subscription, messages[2].sequence, seconds(3600), loop_.WallClock())
+            .ok());
+    client->channel->SetReady(client->subscription, 0);
+    topic_->Wake();
+    Settle();
+    const std::string name = topic_->name();
+    if (clean) topic_->Close();
+    topic_.reset();
+    files_.Revive();
+    Open(name);
+    EXPECT_EQ(StatsOf("a").depth, 2u);
+    EXPECT_EQ(StatsOf("a").deferred_count, 2u);
+    Client* const again = Subscribe("a");
+    ASSERT_THAT(again->consumer.Bodies(), ElementsAre("in flight", "waiting"));
+    EXPECT_EQ(again->consumer.messages[0].attempts, 2);
+    EXPECT_EQ(again->consumer.messages[1].attempts, 1);
+    FinishAll(again);
+    EXPECT_EQ(StatsOf("a").deferred_count, 2u);
+  }
+}
+
+TEST_F(TopicTest, HeldDeferredPublishesSurviveARestartBeforeTheFirstChannel) {
+  Open();
+  PublishOk({"now"});
+  PublishOk({"later"}, seconds(3600));
+  KillAndRestart();
+  EXPECT_EQ(topic_->depth(), 2u);
+  Client* const client = Subscribe("a");
+  EXPECT_THAT(client->consumer.Bodies(), ElementsAre("now"));
+  EXPECT_EQ(StatsOf("a").deferred_count, 1u);
+}
+
+TEST_F(TopicTest, WhatEverybodyHasFinishedLeavesTheDisk) {
+  options_.max_bytes_per_file = 64 << 10;
+  Open();
+  Client* const a = Subscribe("a");
+  Client* const b = Subscribe("b");
+  for (int i = 0; i < 100; ++i) {
+    PublishOk(Bodies(50, std::string(200, 'x')));
+    FinishAll(a);
+    FinishAll(b);
+  }
+  EXPECT_LT(topic_->Stats({}).disk_bytes, size_t{256} << 10);
+  KillAndRestart();
+  EXPECT_EQ(StatsOf("a").depth + StatsOf("b").depth, 0u);
+}
+
+// The process dies at every call that changes the disk: what was acknowledged and not finished is
+// delivered afterwards.
+TEST_F(TopicTest, DiedAfterEveryCall) {
+  bool died = true;
+  for (uint64_t call = 0; died; ++call) {
+    SCOPED_TRACE(testing::Message() << "call " << call);
+    const std::string name = "t" + std::to_string(call);
+    publisher_ = FakePublisher();
+    files_.DieAfter(files_.changes() + call, call % 2 == 1);
+    std::set<std::string> owed;
+    std::set<std::string> finished;
+    Result<std::unique_ptr<Topic>> opened =
+        Topic::Open({loop_, *pool_, files_, budget_, options_, observer_}, name);
+    if (opened.ok()) {
+      topic_ = std::move(*opened);
+      topic_->Start();
+      Client* const client = Subscribe("a", 2);
+      for (int round = 0; round < 5; ++round) {
+        const std::string body = "m" + std::to_string(round);
+        const uint64_t plain = Publish(body);
+        const uint64_t deferred = Publish("d" + body, nanoseconds(1));
+        Settle();
+        if (publisher_.ok(plain)) owed.insert(body);
+        if (publisher_.ok(deferred)) owed.insert("d" + body);
+        if (round % 2 == 0 && client->answered < client->consumer.messages.size()) {
+          const auto& message = client->consumer.messages[client->answered++];
+          EXPECT_TRUE(client->channel->Finish(client->subscription, message.sequence).ok());
+          finished.insert(message.body);
+          topic_->Wake();
+        }
+        Settle();
+        if (round == 2) {
+          topic_->Pause();
+          const uint64_t held = Publish("held");
+          Settle();
+          if (publisher_.ok(held)) owed.insert("held");
+          topic_->Unpause();
+          Settle();
+        }
+      }
+    }
+    died = files_.dead();
+    topic_.reset();
+    files_.Revive();
+    Open(name);
+    topic_->Unpause();
+    Client* const client = Subscribe("a", 1000);
+    std::set<std::string> seen;
+    const bool all = TurnUntil([&] {
+      for (const auto& message : client->consumer.messages) seen.insert(message.body);
+      for (const std::string& body : owed) {
+        if (!seen.contains(body) && !finished.contains(body)) return false;
+      }
+      return true;
+    });
+    EXPECT_TRUE(all) << "of " << testing::PrintToString(owed) << " only "
+                     << testing::PrintToString(seen) << " came";
+    EXPECT_EQ(seen.size(), client->consumer.messages.size()) << "something came twice";
+    if (!died) {
+      for (const std::string& body : finished) EXPECT_FALSE(seen.contains(body)) << body;
+    }
+    if (HasFailure()) return;
+  }
+}
+
+// --- the end of a topic
+
+TEST_F(TopicTest, DeletionRefusesWhoWaitsAndLeavesNothing) {
+  options_.durability = Durability::kFsync;
+  Open();
+  Client* const client = Subscribe("a");
+  const uint64_t syncing = Publish("1");
+  Turn();
+  const uint64_t fresh = Publish("2");
+  topic_->Delete();
+  const uint64_t late = Publish("3");
+  EXPECT_FALSE(topic_->GetOrCreateChannel("b").ok());
+  topic_.reset();
+  Turn();
+  EXPECT_TRUE(client->consumer.closed);
+  for (const uint64_t ticket : {syncing, fresh, late}) {
+    ASSERT_TRUE(publisher_.answered(ticket));
+    EXPECT_EQ(publisher_.answers.at(ticket).detail(), "exiting");
+  }
+  EXPECT_EQ(files_.total_bytes(), 0u);
+  Open();
+  EXPECT_THAT(topic_->ChannelNames(), IsEmpty());
+  EXPECT_EQ(topic_->depth(), 0u);
+}
+
+TEST_F(TopicTest, AMessageNumberIsNotGivenTwiceOverADeletion) {
+  Open();
+  PublishOk({"1"});
+  const Sequence old = Subscribe("a")->consumer.messages.at(0).sequence;
+  topic_->Delete();
+  topic_.reset();
+  Turn();
+  Open();
+  PublishOk({"2"});
+  EXPECT_GT(Subscribe("a")->consumer.messages.at(0).sequence, old);
+}
+
+TEST_F(TopicTest, CloseAnswersWritesAndEndsSubscriptions) {
+  Open();
+  Client* const client = Subscribe("a", 1);
+  const uint64_t ticket = Publish("1");
+  topic_->Close();
+  EXPECT_TRUE(publisher_.ok(ticket));
+  EXPECT_TRUE(client->consumer.closed);
+  const uint64_t late = Publish("2");
+  Turn();
+  EXPECT_EQ(publisher_.answers.at(late).code(), Code::kUnavailable);
+  topic_.reset();
+  Open();
+  EXPECT_THAT(Subscribe("a")->consumer.Bodies(), ElementsAre("1"));
+}
+
+}  // namespace
+}  // namespace nsq::nsqd
