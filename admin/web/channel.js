@@ -1,6 +1,7 @@
 // One channel: its figures, its share on each node, its consumers.
 
 import { html, useEffect, useState } from './vendor/preact-htm.js';
+import { Actions } from './actions.js';
 import { Badge, Crumbs, Link, Notice, Panel, Problems, Tile, Tiles, nodeUrl, topicUrl } from './components.js';
 import { getJson } from './cluster.js';
 import * as column from './columns.js';
@@ -62,8 +63,8 @@ const clientColumns = [
 
 function Latency({ latency }) {
   if (!latency?.percentiles?.length) return null;
-  return latency.percentiles.map((p) => html`<${Tile} key=${p.quantile} label="p${+(p.quantile * 100).toFixed(3)} latency" value=${nanoseconds(p.average)}
-    hint="From publishing to FIN; over nodes ${nanoseconds(p.min)} to ${nanoseconds(p.max)}" />`);
+  return latency.percentiles.map((p) => html`<${Tile} key=${p.quantile} label="p${+(p.quantile * 100).toFixed(3)} latency" value=${nanoseconds(p.count > 0 ? p.average : null)}
+    hint=${p.count > 0 ? `From publishing to FIN; over nodes ${nanoseconds(p.min)} to ${nanoseconds(p.max)}` : 'No message was finished lately'} />`);
 }
 
 export function ChannelPage({ report, past, theme, route }) {
@@ -78,7 +79,10 @@ export function ChannelPage({ report, past, theme, route }) {
   const clients = detail?.clients ?? [];
   return html`
     ${crumbs}
-    <h1>${channel.channel} <${Badges} row=${channel} nodes=${channel.nodes} /></h1>
+    <div class="headline">
+      <h1>${channel.channel} <${Badges} row=${channel} nodes=${channel.nodes} /></h1>
+      <${Actions} topic=${route.topic} channel=${channel.channel} load=${channel} partly=${channel.paused_nodes < channel.nodes} />
+    </div>
     <${Tiles}>
       <${Tile} label="Out" value=${rate(channel.out_rate)} unit="/s" spark=${series.out_rate} tone="out" hint="Finished (or emptied)" />
       <${Tile} label="In" value=${rate(channel.in_rate)} unit="/s" spark=${series.in_rate} tone="in" />

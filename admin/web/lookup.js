@@ -1,8 +1,10 @@
 // The nsqlookupd daemons, and topics that live only in their memory.
 
 import { html, useEffect, useState } from './vendor/preact-htm.js';
+import { CreateForm, DeleteInactive } from './actions.js';
 import { Badge, Link, Notice, Panel, topicUrl } from './components.js';
 import { getJson } from './cluster.js';
+import { config } from './config.js';
 import { fullCount } from './format.js';
 import { Table } from './table.js';
 
@@ -23,17 +25,20 @@ export function LookupdTable({ report }) {
 
 export function LookupPage({ report }) {
   const [answer, setAnswer] = useState({});
-  useEffect(() => {
+  const load = () => {
     if (report.mode !== 'lookupd') return;
     getJson('/api/topics?inactive=true').then(setAnswer, (error) => setAnswer({ error: error.message }));
-  }, [report.mode]);
+  };
+  useEffect(load, [report.mode]);
+  const create = config.is_admin && html`<${Panel} id="create" title="Create a topic or channel"><${CreateForm} onDone=${load} /><//>`;
   if (report.mode !== 'lookupd') {
-    return html`<h1>Lookup</h1><${Notice}>No nsqlookupd is configured: this page was started with the addresses of nsqd.<//>`;
+    return html`<h1>Lookup</h1><${Notice}>No nsqlookupd is configured: this page was started with the addresses of nsqd.<//>${create}`;
   }
   const rows = Object.entries(answer.topics ?? {}).map(([topic, channels]) => ({ topic, channels: channels ?? [] }));
   const columns = [
     { key: 'topic', label: 'Topic', value: (r) => r.topic, cell: (r) => html`<${Link} to=${topicUrl(r.topic)} class="name">${r.topic}<//>` },
     { key: 'channels', label: 'Channels', wide: true, value: (r) => r.channels.length, cell: (r) => (r.channels.length ? r.channels.map((c) => html`<${Badge} key=${c}>${c}<//> `) : html`<span class="faint">none</span>`) },
+    ...(config.is_admin ? [{ key: 'act', label: '', number: true, cell: (r) => html`<${DeleteInactive} topic=${r.topic} onDone=${load} />` }] : []),
   ];
   return html`
     <h1>Lookup</h1>
@@ -44,5 +49,6 @@ export function LookupPage({ report }) {
       ${answer.message && html`<${Notice} tone="warn">${answer.message}<//>`}
       ${answer.topics && html`<${Table} id="inactive" caption="Topics without a producer" columns=${columns} rows=${rows} rowKey=${(r) => r.topic}
         initial=${{ key: 'topic', down: false }} empty="None: every known topic has a producer." />`}
-    <//>`;
+    <//>
+    ${create}`;
 }

@@ -4,6 +4,7 @@ import { html, render, useEffect, useMemo, useReducer, useState } from './vendor
 import { base, config } from './config.js';
 import { Poller } from './cluster.js';
 import { History } from './history.js';
+import { CHANGED, Question, Sayings } from './actions.js';
 import { Link } from './components.js';
 import { age, clock } from './format.js';
 import { Overview } from './overview.js';
@@ -83,11 +84,11 @@ function Freshness({ state, paused, onToggle }) {
   const seconds = state.receivedAt ? Math.floor((Date.now() - state.receivedAt) / 1000) : null;
   const [tone, text] = state.error ? ['bad', 'not connected']
     : seconds === null ? ['waiting', 'connecting']
-      : paused ? ['waiting', `paused at ${clock(state.receivedAt)}`]
+      : paused ? ['waiting', `frozen at ${clock(state.receivedAt)}`]
         : ['good', seconds < 4 ? 'live' : `${age(seconds)} ago`];
   return html`<div class="freshness">
     <span class="dot ${tone}" aria-hidden="true"></span><span class="when">${text}</span>
-    <button onClick=${onToggle} aria-pressed=${paused} title=${paused ? 'Go on updating' : 'Stop updating'}>${paused ? 'Resume' : 'Pause'}</button>
+    <button onClick=${onToggle} aria-pressed=${paused} title=${paused ? 'Go on updating' : 'Stop updating the page'}>${paused ? 'Go on' : 'Freeze'}</button>
   </div>`;
 }
 
@@ -114,6 +115,12 @@ function App() {
     if (paused) poller.stop();
     else poller.start();
   }, [paused]);
+  useEffect(() => {
+    // A report made just before the change is still handed out for a moment.
+    const changed = () => setTimeout(() => poller.now(), 950);
+    addEventListener(CHANGED, changed);
+    return () => removeEventListener(CHANGED, changed);
+  }, []);
   const where = JSON.stringify(route);
   useEffect(() => {
     if (!paused && state.report) poller.now();
@@ -142,7 +149,9 @@ function App() {
       <label>Theme <select value=${choice} onChange=${(e) => choose(e.target.value)}>
         ${Object.entries(THEMES).map(([value, label]) => html`<option key=${value} value=${value}>${label}</option>`)}
       </select></label>
-    </footer>`;
+    </footer>
+    <${Sayings} />
+    <${Question} />`;
 }
 
 render(html`<${App} />`, document.getElementById('app'));

@@ -1,6 +1,8 @@
 // The nsqd nodes, and one of them.
 
 import { html } from './vendor/preact-htm.js';
+import { TombstoneButton } from './actions.js';
+import { config } from './config.js';
 import { Badge, Crumbs, Link, Notice, Panel, Problems, Tile, Tiles, channelUrl, nodeUrl, topicUrl } from './components.js';
 import * as column from './columns.js';
 import { Chart } from './chart.js';
@@ -67,6 +69,7 @@ export function NodePage({ report, past, theme, route }) {
         ${row.paused_nodes > 0 && html`<${Badge} tone="warn">paused<//>`}${row.tombstoned && html`<${Badge} tone="warn">tombstoned<//>`}`,
     },
     column.depth, column.onDisk, column.inFlight, column.deferred, column.inRate, column.outRate, column.requeued, column.timedOut, column.messages, column.clients,
+    ...(config.is_admin ? [{ key: 'act', label: '', cell: (row, nested) => !nested && html`<${TombstoneButton} node=${node.node} topic=${row.name} />` }] : []),
   ];
   return html`
     ${crumbs}

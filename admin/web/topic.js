@@ -1,6 +1,7 @@
 // One topic: what waits in it, its channels, its share on each node.
 
 import { html } from './vendor/preact-htm.js';
+import { Actions } from './actions.js';
 import { Crumbs, Link, Notice, Panel, Problems, Spark, Tile, Tiles, channelUrl, nodeUrl } from './components.js';
 import * as column from './columns.js';
 import { Chart } from './chart.js';
@@ -34,7 +35,10 @@ export function TopicPage({ report, past, theme, route }) {
   ];
   return html`
     ${crumbs}
-    <h1>${topic.topic} <${Badges} row=${{ ...topic, clients: null }} nodes=${topic.nodes} /></h1>
+    <div class="headline">
+      <h1>${topic.topic} <${Badges} row=${{ ...topic, clients: null }} nodes=${topic.nodes} /></h1>
+      <${Actions} topic=${topic.topic} load=${topic} partly=${topic.paused_nodes < topic.nodes} />
+    </div>
     <${Tiles}>
       <${Tile} label="In" value=${rate(topic.in_rate)} unit="/s" spark=${series.in_rate} tone="in" />
       <${Tile} label="Messages" value=${count(topic.messages)} hint="${fullCount(topic.messages)} since the nodes started" />

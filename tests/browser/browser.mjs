@@ -21,6 +21,7 @@ export async function startAdmin(...flags) {
   const ended = new Promise((resolve) => child.on('exit', (code) => resolve(code)));
   return {
     url,
+    said, // its log
     stop() {
       child.kill('SIGTERM');
       return ended;

@@ -7,7 +7,7 @@ const latency = { count: 0, percentiles: null };
 function listen(answer) {
   const server = createServer((request, response) => {
     const url = new URL(request.url, 'http://x');
-    const body = answer(url);
+    const body = answer(url, request.method);
     if (body === null) {
       response.writeHead(404).end('{"message":"TOPIC_NOT_FOUND"}');
       return;
@@ -41,13 +41,19 @@ export class Nsqd {
 
   static async start() {
     const nsqd = new Nsqd();
-    nsqd.server = await listen((url) => nsqd.answer(url));
+    nsqd.server = await listen((url, method) => nsqd.answer(url, method));
     nsqd.port = nsqd.server.address().port;
     nsqd.address = `127.0.0.1:${nsqd.port}`;
     return nsqd;
   }
 
-  answer(url) {
+  told = []; // commands
+
+  answer(url, method) {
+    if (method === 'POST') {
+      this.told.push(url.pathname + url.search);
+      return this.refuse ? null : '';
+    }
     if (url.pathname !== '/stats') return null;
     const wanted = url.searchParams.get('topic');
     const topics = this.topics.filter((t) => !wanted || t.topic_name === wanted);
@@ -71,12 +77,20 @@ export class Nsqlookupd {
   static async start(nsqds) {
     const lookupd = new Nsqlookupd();
     lookupd.nsqds = nsqds;
-    lookupd.server = await listen((url) => lookupd.answer(url));
+    lookupd.server = await listen((url, method) => lookupd.answer(url, method));
     lookupd.address = `127.0.0.1:${lookupd.server.address().port}`;
     return lookupd;
   }
 
-  answer(url) {
+  told = [];
+
+  answer(url, method) {
+    if (method === 'POST') {
+      this.told.push(url.pathname + url.search);
+      if (url.pathname === '/topic/create') this.moreTopics.push(url.searchParams.get('topic'));
+      if (url.pathname === '/topic/delete') this.moreTopics = this.moreTopics.filter((t) => t !== url.searchParams.get('topic'));
+      return '';
+    }
     const names = (nsqd) => nsqd.topics.map((t) => t.topic_name);
     if (url.pathname === '/topics') return { topics: [...new Set([...this.nsqds.flatMap(names), ...this.moreTopics])] };
     if (url.pathname === '/nodes') {

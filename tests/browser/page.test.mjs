@@ -171,6 +171,92 @@ test('filters topics and channels', async () => {
   assert.equal(await row('orders').count(), 1, 'the topic of a channel that matches stays');
 });
 
+test('pauses a channel on every node, after a question', async () => {
+  await page.goto(`${admin.url}/topics/orders/billing`);
+  await page.locator('main').getByRole('button', { name: 'Pause' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Pause channel billing?' });
+  await dialog.waitFor();
+  assert.equal(await dialog.getByRole('button', { name: 'Cancel' }).evaluate((e) => e === document.activeElement), true, 'Enter by accident cancels');
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'hidden' });
+  assert.deepEqual(a.told, []);
+  await page.locator('main').getByRole('button', { name: 'Pause' }).click();
+  await dialog.getByRole('button', { name: 'Pause' }).click();
+  await becomes(page.getByRole('status'), /Paused channel billing/);
+  for (const nsqd of [a, b]) assert.deepEqual(nsqd.told, ['/channel/pause?topic=orders&channel=billing']);
+  a.topics[0].channels[0].paused = true;
+  await becomes(page.getByRole('heading', { level: 1 }), /paused on 1 of 2/);
+  assert.deepEqual(complaints, []);
+});
+
+test('deletes a topic only when its name is typed, and goes home', async () => {
+  await page.goto(`${admin.url}/topics/orders`);
+  await page.getByRole('button', { name: 'Delete' }).click();
+  const dialog = page.getByRole('dialog');
+  const button = dialog.getByRole('button', { name: 'Delete' });
+  await dialog.getByRole('textbox').fill('order');
+  assert.equal(await button.isDisabled(), true);
+  await dialog.getByRole('textbox').fill('orders');
+  await button.click();
+  await becomes(page.getByRole('heading', { level: 1 }), 'Cluster overview');
+  assert.deepEqual(lookupd.told, ['/topic/delete?topic=orders']);
+  for (const nsqd of [a, b]) assert.deepEqual(nsqd.told, ['/topic/delete?topic=orders']);
+});
+
+test('a warning of an action is shown until it is dismissed', async () => {
+  b.refuse = true;
+  await page.goto(`${admin.url}/topics/orders/billing`);
+  await page.getByRole('button', { name: 'Empty' }).click();
+  await becomes(page.getByRole('dialog'), /12 messages waiting, in flight or deferred will be dropped/);
+  await page.getByRole('dialog').getByRole('button', { name: 'Empty' }).click();
+  await becomes(page.getByRole('status'), /Emptied channel billing, but not everywhere.*WARNING: got response 404/s);
+  await page.getByRole('button', { name: 'Dismiss' }).click();
+  await becomes(page.getByRole('status'), '');
+});
+
+test('creates and deletes on the lookup page', async () => {
+  lookupd.moreTopics = ['gone'];
+  await page.goto(`${admin.url}/lookup`);
+  await page.getByLabel('Topic', { exact: true }).fill('new');
+  await page.getByLabel('Channel', { exact: true }).fill('x');
+  await page.getByRole('button', { name: 'Create' }).click();
+  await becomes(page.getByRole('status'), /Created channel x of topic new/);
+  assert.deepEqual(lookupd.told.slice(0, 2), ['/topic/create?topic=new', '/channel/create?topic=new&channel=x']);
+  await row('gone').getByRole('button', { name: 'Delete' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await row('gone').waitFor({ state: 'detached' });
+});
+
+test('takes a topic off one node', async () => {
+  await page.goto(`${admin.url}/nodes/${a.address}`);
+  await row('orders').getByRole('button', { name: 'Tombstone' }).click();
+  await page.getByRole('dialog').getByRole('textbox').fill('orders');
+  await page.getByRole('dialog').getByRole('button', { name: 'Tombstone' }).click();
+  await becomes(page.getByRole('status'), /Tombstoned orders/);
+  assert.deepEqual(lookupd.told, [`/topic/tombstone?topic=orders&node=${encodeURIComponent(a.address)}`]);
+  assert.deepEqual([a.told, b.told], [['/topic/delete?topic=orders'], []]);
+});
+
+test('those who are not admins see no buttons, and other sites cannot act', async () => {
+  const guarded = await startAdmin(`-lookupd-http-address=${lookupd.address}`, '-admin-user=root');
+  try {
+    await page.goto(`${guarded.url}/topics/orders/billing`);
+    await becomes(tile('Depth'), '12');
+    assert.equal(await page.getByRole('button', { name: 'Empty' }).count(), 0);
+    const pause = { data: { action: 'pause' } };
+    assert.equal((await page.request.post(`${guarded.url}/api/topics/orders`, pause)).status(), 403);
+    assert.equal((await page.request.post(`${guarded.url}/api/topics/orders`, { ...pause, headers: { 'X-Forwarded-User': 'root' } })).status(), 200);
+    // A page of another port is another site; it sends what no preflight guards.
+    await page.goto(`http://${a.address}/stats`);
+    const told = a.told.length;
+    await page.evaluate((url) => fetch(url, { method: 'POST', mode: 'no-cors', body: '{"action":"pause"}' }).catch(() => {}), `${admin.url}/api/topics/orders`);
+    assert.equal(a.told.length, told);
+    assert.ok(admin.said.some((line) => line.includes('403 POST /api/topics/orders')), 'it was asked, and refused');
+  } finally {
+    await guarded.stop();
+  }
+});
+
 // Names are checked by nsqd, but a page must not rely on it; client ids and user agents are free text.
 test('names cannot become markup', async () => {
   const evil = '"><img src=x onerror="alert(1)"><script>alert(2)</script>{{CONFIG}}';
