@@ -86,7 +86,11 @@ struct Shard::AdoptSession : Letter {
 
 struct Shard::CreateTopic : Letter {
   CreateTopic(Shard* s, std::string_view t) : to(s), topic(t) {}
-  void Open() noexcept override { to->EnsureTopic(topic); }
+  void Open() noexcept override {
+    to->home_.Assert();
+    (void)to->HomeNow(topic);
+    to->EnsureTopic(topic);
+  }
   Shard* const to;
   const std::string topic;
 };
@@ -119,6 +123,13 @@ struct Shard::ActRequest : Letter {
         channel(std::move(channel_name)) {}
   void Open() noexcept override {
     to->home_.Assert();
+    if (action == TopicAction::kCreateTopic) {
+      Shard* const home = to->world_.shards[to->HomeNow(topic)];
+      if (home != to) {
+        home->loop_.Post(std::make_unique<ActRequest>(from, home, number, action, topic, channel));
+        return;
+      }
+    }
     auto reply = std::make_unique<ActReply>(from, number);
     reply->result = to->ActHere(action, topic, channel);
     from->loop_.Post(std::move(reply));
@@ -255,6 +266,12 @@ size_t Shard::HomeOf(std::string_view topic) {
   return home;
 }
 
+size_t Shard::HomeNow(std::string_view topic) {
+  if (FindTopic(topic) != nullptr) return index_;
+  if (const auto it = elsewhere_.find(topic); it != elsewhere_.end()) elsewhere_.erase(it);
+  return HomeOf(topic);
+}
+
 Result<Topic*> Shard::LocalTopic(std::string_view topic) {
   home_.Assert();
   if (Topic* const here = FindTopic(topic)) return here;
@@ -374,9 +391,8 @@ void Shard::AcceptBatch(PublishBatch& batch) {
       bodies.push_back(rest.substr(0, size));
       rest.remove_prefix(size);
     }
-    // The topic may have been deleted and made again on another loop since the sender looked.
     const std::string& topic = batch.topics[item.topic];
-    if (FindTopic(topic) == nullptr) elsewhere_.erase(topic);
+    (void)HomeNow(topic);
     Publish(topic, bodies, item.defer, publisher, i);
   }
 }
@@ -418,14 +434,11 @@ void Shard::AcceptSession(MovingSession moving, const std::string& topic,
                           const std::string& channel) {
   home_.Assert();
   if (closing_) return;
-  if (FindTopic(topic) == nullptr) elsewhere_.erase(topic);
-  const Result<Topic*> here = LocalTopic(topic);
-  if (here.ok() && *here == nullptr) {
-    // Deleted and made again on another loop since the sender looked.
-    Shard* const there = world_.shards[HomeOf(topic)];
+  if (Shard* const there = world_.shards[HomeNow(topic)]; there != this) {
     there->loop_.Post(std::make_unique<AdoptSession>(there, std::move(moving), topic, channel));
     return;
   }
+  const Result<Topic*> here = LocalTopic(topic);
   auto session = std::make_unique<Session>(*this, std::move(moving));
   Session* const adopted = session.get();
   sessions_.emplace(adopted, std::move(session));

@@ -121,6 +121,10 @@ class Shard : public Broker, private TopicObserver {
   Topic* FindTopic(std::string_view name) NSQ_REQUIRES(home_);
   Result<Topic*> GetOrCreateTopic(std::string_view name) NSQ_REQUIRES(home_);
   size_t HomeOf(std::string_view topic) NSQ_REQUIRES(home_);
+  // For what somebody sent here because this was the topic's home when it looked: it may have been
+  // deleted, and made again elsewhere, since. Passed on by HomeOf two loops could send it to each
+  // other for ever.
+  size_t HomeNow(std::string_view topic) NSQ_REQUIRES(home_);
   void DeleteTopic(const std::string& name) NSQ_REQUIRES(home_);
   void PublishHere(std::string_view topic, std::span<const std::string_view> bodies, Duration defer,
                    Publisher* publisher, uint64_t ticket) NSQ_REQUIRES(home_);
