@@ -223,6 +223,15 @@ TEST_F(ConnectionTest, EverythingSaidInATurnLeavesAtItsEnd) {
   EXPECT_EQ(connection_->sent_bytes(), 6u);
 }
 
+TEST_F(ConnectionTest, ATurnEndsAlsoIfASocketIsAlwaysReadable) {
+  reader_.on_line = [this](const std::string&) { Send("again\n"); };
+  Send("first\n");
+  loop_.RunOnce(false);
+  EXPECT_EQ(reader_.lines, Lines{"first"});
+  loop_.RunOnce(true);
+  EXPECT_EQ(reader_.lines, (Lines{"first", "again"}));
+}
+
 TEST_F(ConnectionTest, AHalfClosedPeerStillGetsItsAnswer) {
   Send("question\nrest");
   ::shutdown(peer_.get(), SHUT_WR);
