@@ -1,11 +1,14 @@
 #include "common/http/server.h"
 
+#include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/http_struct.h>
 #include <event2/listener.h>
 #include <event2/util.h>
+#include <fcntl.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <mutex>
@@ -17,6 +20,7 @@
 #include "common/check.h"
 #include "common/config/duration.h"
 #include "common/event/address.h"
+#include "common/event/connection.h"
 #include "common/event/event_loop.h"
 #include "common/event/timer.h"
 #include "common/http/exchange.h"
@@ -102,6 +106,27 @@ class Server::Core final : public ExchangeOwner {
     Exchange* waiting = nullptr;  // not yet answered
     bool writing = false;         // its answer is on the way
   };
+  // A connection that evhttp refuses by itself: "400 Bad Request".
+  struct Refusal {
+    bufferevent* stream;  // we hold a reference
+    std::string status;
+  };
+  // Says why, and stays until the client has heard it.
+  struct LastWords : Connection::Handler, Deferrable {
+    LastWords(Core& c, UniqueFd fd) : core(c), connection(c.loop_, std::move(fd), this) {
+      connection.CloseAfterFlush();
+    }
+    size_t OnData(std::string_view data) override { return data.size(); }
+    void OnEof(std::string_view) override {}
+    void OnClosed(const Status&) override { core.Forget(this); }
+    Core& core;
+    Connection connection;
+  };
+  struct RefuseTask : TurnTask {
+    explicit RefuseTask(Core* c) : core(c) {}
+    void AtTurnEnd() noexcept override { core->AnswerRefusals(); }
+    Core* const core;
+  };
   struct ReapTask : TurnTask {
     explicit ReapTask(Core* c) : core(c) {}
     void AtTurnEnd() noexcept override { core->CloseIdle(); }
@@ -116,9 +141,14 @@ class Server::Core final : public ExchangeOwner {
   void CloseIdle();
 
   static void OnAcceptError(evconnlistener* listener, void* http);
+  static bufferevent* NewStream(event_base* base, void* self);
+  static void OnOutput(evbuffer* output, const evbuffer_cb_info* change, void* stream);
+  void OnRefusal(evhttp_connection* connection, bufferevent* stream, std::string status);
+  void Forget(LastWords* done);
+  void AnswerRefusals();
 
   // evhttp passes itself to the error callback of its listeners, and carries nothing of ours: this
-  // says whose it is. Servers of all loops, so under a mutex; read only when accepting fails.
+  // says whose it is. Servers of all loops, so under a mutex; read only when something is wrong.
   struct Registry {
     std::mutex mutex;
     std::unordered_map<const void*, Core*> cores;
@@ -134,6 +164,9 @@ class Server::Core final : public ExchangeOwner {
   std::vector<evhttp_bound_socket*> listening_;
   std::unordered_map<evhttp_connection*, Client> clients_;
   Timer accept_again_;
+  std::vector<Refusal> refusals_;
+  std::vector<std::unique_ptr<LastWords>> last_words_;
+  RefuseTask refuse_{this};
   ReapTask reap_{this};
   bool stopping_ = false;
 };
@@ -150,7 +183,8 @@ Server::Core::Core(EventLoop& loop, const Router& router, Limits limits)
   evhttp_set_max_body_size(http_, static_cast<ev_ssize_t>(limits.max_body_bytes));
   evhttp_set_allowed_methods(http_, 0xFFFF);  // the router knows better
   evhttp_set_default_content_type(http_, nullptr);
-  // TLS enters here: evhttp_set_bevcb with a bufferevent over OpenSSL.
+  // TLS enters here: NewStream makes a bufferevent over OpenSSL.
+  evhttp_set_bevcb(http_, &Core::NewStream, this);
   evhttp_set_gencb(
       http_, [](evhttp_request* raw, void* self) { static_cast<Core*>(self)->OnRequest(raw); },
       this);
@@ -167,6 +201,7 @@ Server::Core::~Core() {
     registry.cores.erase(http_);
   }
   evhttp_free(http_);  // tells each connection that it goes
+  for (const Refusal& refusal : refusals_) bufferevent_decref(refusal.stream);
 }
 
 Status Server::Core::Listen(UniqueFd fd) {
@@ -189,6 +224,77 @@ void Server::Core::OnAcceptError(evconnlistener* listener, void* http) {
   }
   evconnlistener_disable(listener);
   core->accept_again_.ArmAfter(kAcceptRetry);
+}
+
+bufferevent* Server::Core::NewStream(event_base* base, void* /*self*/) {
+  bufferevent* const stream = bufferevent_socket_new(base, -1, 0);
+  if (stream != nullptr) evbuffer_add_cb(bufferevent_get_output(stream), &OnOutput, stream);
+  return stream;
+}
+
+// What evhttp cannot read it refuses by itself, with a page of its own, and closes at once, which
+// makes the kernel drop the page if the client is still sending. Such answers are found here, by
+// their being none of ours, and given properly instead.
+void Server::Core::OnOutput(evbuffer* output, const evbuffer_cb_info* change, void* stream) {
+  if (change->n_added == 0 || change->orig_size != 0) return;
+  static constexpr std::string_view kVersion = "HTTP/1.1 ";
+  evbuffer_iovec begin;
+  if (evbuffer_peek(output, 16, nullptr, &begin, 1) < 1) return;
+  std::string_view line(static_cast<const char*>(begin.iov_base), begin.iov_len);
+  if (line.size() <= kVersion.size()) return;
+  line.remove_prefix(kVersion.size());
+  if (line[0] != '4' && line[0] != '5') return;
+  void* connection = nullptr;
+  bufferevent_getcb(static_cast<bufferevent*>(stream), nullptr, nullptr, nullptr, &connection);
+  if (connection == nullptr) return;
+  auto* const owner = static_cast<evhttp_connection*>(connection);
+  Core* core = nullptr;
+  {
+    Registry& registry = TheRegistry();
+    const std::lock_guard<std::mutex> lock(registry.mutex);
+    core = registry.cores.at(evhttp_connection_get_server(owner));
+  }
+  core->OnRefusal(owner, static_cast<bufferevent*>(stream),
+                  std::string(line.substr(0, line.find('\r'))));
+}
+
+void Server::Core::OnRefusal(evhttp_connection* connection, bufferevent* stream,
+                             std::string status) {
+  const auto at = clients_.find(connection);
+  if (at != clients_.end() && at->second.writing) return;  // our own answer
+  bufferevent_incref(stream);
+  refusals_.push_back({stream, std::move(status)});
+  loop_.AtTurnEnd(TurnPhase::kSocket, &refuse_);
+}
+
+void Server::Core::AnswerRefusals() {
+  for (const auto& [stream, status] : std::exchange(refusals_, {})) {
+    void* connection = nullptr;
+    bufferevent_getcb(stream, nullptr, nullptr, nullptr, &connection);
+    const int fd = bufferevent_getfd(stream);
+    bufferevent_disable(stream, EV_READ | EV_WRITE);
+    bufferevent_decref(stream);
+    if (connection == nullptr) continue;  // the client has gone meanwhile
+
+    const bool too_big = status.starts_with("413");
+    const std::string body = too_big ? "{\"message\":\"BODY_TOO_BIG\"}" : status;
+    const std::string answer = StrCat(
+        "HTTP/1.1 ", status, "\r\n", too_big ? "X-NSQ-Content-Type: nsq; version=1.0\r\n" : "",
+        "Content-Type: ", too_big ? Exchange::kJson : Exchange::kTextPlain,
+        "\r\nContent-Length: ", body.size(), "\r\nConnection: close\r\n\r\n", body);
+    // What was said before has been taken, so the kernel has room for this.
+    std::ignore = ::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL);
+    UniqueFd same(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    evhttp_connection_free(static_cast<evhttp_connection*>(connection));
+    if (same.valid()) last_words_.push_back(std::make_unique<LastWords>(*this, std::move(same)));
+  }
+}
+
+void Server::Core::Forget(LastWords* done) {
+  const auto at = std::find_if(last_words_.begin(), last_words_.end(),
+                               [done](const auto& words) { return words.get() == done; });
+  loop_.DeferDelete(std::move(*at));
+  last_words_.erase(at);
 }
 
 void Server::Core::Stop() {

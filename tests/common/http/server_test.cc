@@ -329,7 +329,29 @@ TEST_F(ServerTest, ABodyABitTooLongIsRefusedInTheHandlersWords) {
 TEST_F(ServerTest, ABodyFarTooLongIsRefusedBeforeItIsSent) {
   const std::string answer =
       Ask("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\nxxx", "<EOF>");
-  EXPECT_TRUE(answer.starts_with("HTTP/1.1 413 ")) << answer;
+  EXPECT_EQ(answer,
+            "HTTP/1.1 413 Request Entity Too Large\r\n"
+            "X-NSQ-Content-Type: nsq; version=1.0\r\n"
+            "Content-Type: application/json; charset=utf-8\r\n"
+            "Content-Length: 26\r\n"
+            "Connection: close\r\n"
+            "\r\n"
+            "{\"message\":\"BODY_TOO_BIG\"}<EOF>");
+}
+
+TEST_F(ServerTest, ARefusalReachesAClientThatKeepsSending) {
+  const UniqueFd client = Connect();
+  Send(client, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n");
+  const std::string more(64 * 1024, 'x');
+  for (int i = 0; i < 20; ++i) Send(client, more);
+  EXPECT_TRUE(ReceiveUntil(client, "<EOF>").ends_with("{\"message\":\"BODY_TOO_BIG\"}<EOF>"));
+}
+
+TEST_F(ServerTest, AServerMayGoWhileItsLastWordsAreHeard) {
+  const UniqueFd client = Connect();
+  Send(client, "GARBAGE\r\n\r\n");
+  server_.reset();
+  EXPECT_TRUE(ReceiveUntil(client, "<EOF>").ends_with("\r\n\r\n400 Bad Request<EOF>"));
 }
 
 TEST_F(ServerTest, Expect100IsAnsweredBeforeTheBody) {
@@ -362,6 +384,10 @@ TEST_F(ServerTest, WhatIsNotHttpGets400AndTheEnd) {
         "GET /ping HTTP/1.1\r\n\r\n"}) {
     const std::string answer = Ask(garbage, "<EOF>");
     EXPECT_NE(answer.find(" 400 Bad Request\r\n"), std::string::npos) << garbage << answer;
+    EXPECT_NE(answer.find("\r\nContent-Type: text/plain; charset=utf-8\r\n"), std::string::npos)
+        << garbage << answer;
+    EXPECT_NE(answer.find("\r\nConnection: close\r\n"), std::string::npos) << garbage << answer;
+    EXPECT_NE(answer.find("\r\n\r\n400 Bad Request"), std::string::npos) << garbage << answer;
     EXPECT_TRUE(answer.ends_with("<EOF>")) << garbage << answer;
   }
   EXPECT_TRUE(Ask("GET /ping HTTP/1.1\r\nHost: x\r\n\r\n", "OK").ends_with("OK"))
