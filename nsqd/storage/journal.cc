@@ -243,7 +243,9 @@ void Journal::Requeued(ChannelNumber number, Sequence sequence, uint16_t attempt
 
 void Journal::Finished(ChannelNumber number, std::span<Sequence> sequences) {
   home_.Assert();
-  std::sort(sequences.begin(), sequences.end());
+  if (!std::is_sorted(sequences.begin(), sequences.end())) {
+    std::sort(sequences.begin(), sequences.end());
+  }
   // Two passes over a piece: the entry begins with the number of its ranges.
   const auto run_end = [&](size_t from) {
     size_t end = from + 1;

@@ -81,10 +81,7 @@ Status SegmentedLog::Write() {
   }
   if (options_.durability != Durability::kMemory) {
     if (written_ == appended_) return Status();
-    if (Status status = WriteUpTo(appended_); !status.ok()) {
-      DropBatch();
-      return status;
-    }
+    if (Status status = WriteUpTo(appended_); !status.ok()) return Refuse(std::move(status));
     batch_begin_ = appended_;
     Evict();
     MaybeSync();
@@ -95,8 +92,7 @@ Status SegmentedLog::Write() {
   if (budget_->over() && recent_.size() > 1) excess = std::max<uint64_t>(excess, 1);
   if (excess > 0) {
     if (Status status = WriteUpTo(written_ + excess); !status.ok()) {
-      DropBatch();
-      return status;
+      return Refuse(std::move(status));
     }
   }
   batch_begin_ = appended_;
@@ -119,7 +115,10 @@ Status SegmentedLog::WriteUpTo(Sequence end) {
   for (; status.ok() && next < recent_.size() && written_ < end; ++next) {
     status = WriteChunk(*recent_[next]);
   }
-  if (status.ok()) return status;
+  if (status.ok()) {
+    disk_full_ = false;
+    return status;
+  }
 
   // Whole records of a refused batch must go too: their publishers are told that it failed and
   // will send them again.
@@ -225,6 +224,13 @@ Status SegmentedLog::PrepareSegment(Sequence first) {
   segments_.push_back(std::move(segment));
   new_names_ = true;
   return Status();
+}
+
+Status SegmentedLog::Refuse(Status status) {
+  DropBatch();
+  disk_full_ = status.code() == Code::kExhausted;
+  if (disk_full_) RemoveDeadSegments();
+  return status;
 }
 
 void SegmentedLog::DropBatch() {
@@ -336,7 +342,10 @@ void SegmentedLog::OnSynced(const SyncFiles& done) {
 void SegmentedLog::Release(Sequence sequence) {
   home_.Assert();
   sequence = std::min(sequence, batch_begin_);
-  if (sequence <= released_) return;
+  if (sequence <= released_) {
+    if (journal_unsynced()) ArmTimer();
+    return;
+  }
   released_ = begin_ = sequence;
   plain_from_ = std::max(plain_from_, released_);
   if (options_.durability == Durability::kMemory || memory_only()) {
@@ -373,9 +382,10 @@ void SegmentedLog::Release(Sequence sequence) {
 void SegmentedLog::RemoveDeadSegments() {
   size_t dead = 0;
   while (dead < segments_.size() && segments_[dead]->end <= released_) {
-    // The newest is kept while it is small: most topics have only that one.
+    // The newest is kept while it is small, if there is room: most topics have only that one.
     const Segment& segment = *segments_[dead];
-    if (dead + 1 == segments_.size() && !segment.sealed && !IsFull(segment)) break;
+    const bool newest = dead + 1 == segments_.size();
+    if (newest && !segment.sealed && !IsFull(segment) && !disk_full_) break;
     ++dead;
   }
   if (dead == 0) return;
@@ -440,8 +450,7 @@ void SegmentedLog::OnTimer() {
   const bool idle = !used_;
   used_ = false;
   const bool unsynced = written_ > std::max(synced_, released_);
-  if (options_.durability == Durability::kOs && !memory_only() && !syncing_ &&
-      (unsynced || journal_unsynced())) {
+  if (!syncing_ && ((options_.durability == Durability::kOs && unsynced) || journal_unsynced())) {
     SubmitSync();
   }
   if (reader_waits_ && reading_.empty()) {

@@ -201,6 +201,7 @@ class SegmentedLog {
   Status WriteChunk(Chunk& chunk) NSQ_REQUIRES(home_);
   Status PrepareSegment(Sequence first) NSQ_REQUIRES(home_);
   Status AppendToSegment(Segment& segment, std::span<const std::byte> bytes) NSQ_REQUIRES(home_);
+  Status Refuse(Status status) NSQ_REQUIRES(home_);
   void DropBatch() NSQ_REQUIRES(home_);
   bool IsFull(const Segment& segment) const NSQ_REQUIRES(home_);
 
@@ -261,6 +262,7 @@ class SegmentedLog {
   size_t memory_bytes_ NSQ_GUARDED_BY(home_) = 0;
 
   std::vector<std::unique_ptr<Segment>> segments_ NSQ_GUARDED_BY(home_);  // by first sequence
+  bool disk_full_ NSQ_GUARDED_BY(home_) = false;                          // when last written to
   std::vector<Reading> reading_ NSQ_GUARDED_BY(home_);
   bool reader_waits_ NSQ_GUARDED_BY(home_) = false;
   LogDamage damage_ NSQ_GUARDED_BY(home_);

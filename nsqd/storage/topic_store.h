@@ -13,12 +13,14 @@
 namespace nsq::nsqd {
 
 // A topic's directory, "<data path>/<topic>.topic", with its journal and its log's segments. That
-// the directory holds a journal is what makes the topic exist; there is no other list of topics.
+// the directory holds a journal, or a segment, is what makes the topic exist; there is no other
+// list of topics.
 //
 // (The suffix, not the bare name: "." and ".." are valid topic names.)
 std::string TopicDir(std::string_view data_path, std::string_view topic);
 
-// The topics in a data path, sorted. Other names are ignored.
+// The topics in a data path, sorted. Other names are ignored. Clears away what RemoveTopic left
+// when it was interrupted.
 Result<std::vector<std::string>> ListTopics(Files& files, const std::string& data_path);
 
 // A topic as it was found, or made.
@@ -29,8 +31,9 @@ struct OpenedTopic {
 };
 
 // Opens or makes the topic's directory, journal and log and makes them agree:
-//   - After anything but a clean stop the log jumps to the present microsecond, so that a number
-//     that may have been given out and lost is not given again; the jump is a gap in the journal.
+//   - After anything but a clean stop the log jumps to the present microsecond, or further if that
+//     is not ahead of what the journal names, so that a number that may have been given out and
+//     lost is not given again; the jump is a gap in the journal.
 //   - Deferred publishes whose record did not reach the log are forgotten.
 //   - If the topic is flowing, state.fanout is the log's next sequence.
 // `options.dir` empty: memory only; nothing is opened and the log begins at now.
@@ -38,7 +41,8 @@ Result<OpenedTopic> OpenTopic(EventLoop& loop, HelperPool& pool, Files& files, M
                               const LogOptions& options, WallTime now,
                               SegmentedLog::Listener* listener);
 
-// Removes the directory with everything in it. The topic's log and journal are closed.
+// Removes the directory with everything in it, at once: a crash leaves all of the topic or nothing.
+// The topic's log and journal are closed. Nothing there is kOk.
 Status RemoveTopic(Files& files, const std::string& dir);
 
 // Takes the data path for this process: flock on the directory itself, as the Go nsqd does, so that

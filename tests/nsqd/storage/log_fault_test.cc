@@ -117,6 +117,22 @@ TEST_F(LogFaultTest, ABatchOverSeveralChunksIsRefusedWhole) {
   ExpectAll(kFirst + 10, kFirst + 1010, 1000);
 }
 
+// What consumers finish makes room, even in the segment that is being written.
+TEST_F(LogFaultTest, AFullDiskIsFreedByConsumers) {
+  Begin();
+  files_.set_capacity(10000);
+  while (PublishTexts(10).ok()) continue;
+  const uint64_t full = files_.total_bytes();
+  ReleaseTo(log_->appended());
+  DrainPool();
+  EXPECT_LT(files_.total_bytes(), full / 10);
+  ASSERT_TRUE(PublishTexts(10).ok());
+  ExpectModel();
+  while (PublishTexts(10).ok()) continue;
+  Reopen();
+  ExpectModel();
+}
+
 TEST_F(LogFaultTest, WhatCannotBeUndoneIsNotSeenAgain) {
   Begin();
   ASSERT_TRUE(PublishTexts(5).ok());
