@@ -155,6 +155,7 @@ class Session final : public Deferrable,
   // FIN, REQ and TOUCH: what they have in common, before and after.
   bool CheckAboutMessage(const CommandLine& line, size_t params) NSQ_REQUIRES(home_);
   bool FinishAboutMessage(const CommandLine& line, const Status& status) NSQ_REQUIRES(home_);
+  bool MayPublishTo(std::string_view topic) const NSQ_REQUIRES(home_);
   void Publish(Command command, std::string_view topic, std::span<const std::string_view> bodies,
                Duration defer) NSQ_REQUIRES(home_);
 

@@ -283,10 +283,15 @@ bool Session::Cls() {
 
 // --- publishing
 
+bool Session::MayPublishTo(std::string_view topic) const {
+  // Producers repeat themselves; what was published to last is known to be valid.
+  return (last_published_ != nullptr && last_published_->first == topic) || IsValidTopicName(topic);
+}
+
 bool Session::Pub(const CommandLine& line, std::string_view data) {
   if (line.params < 1) return Refuse(refusal::TooFewParams(Command::kPub));
   const std::string_view topic = line.param[0];
-  if (!IsValidTopicName(topic)) return Refuse(refusal::BadTopic(Command::kPub, topic));
+  if (!MayPublishTo(topic)) return Refuse(refusal::BadTopic(Command::kPub, topic));
   std::string_view body;
   if (!ReadBody(Command::kPub, options_.max_msg_size, data, &body)) return false;
   Publish(Command::kPub, topic, {&body, 1}, Duration::zero());
@@ -296,7 +301,7 @@ bool Session::Pub(const CommandLine& line, std::string_view data) {
 bool Session::Mpub(const CommandLine& line, std::string_view data) {
   if (line.params < 1) return Refuse(refusal::TooFewParams(Command::kMpub));
   const std::string_view topic = line.param[0];
-  if (!IsValidTopicName(topic)) return Refuse(refusal::BadTopic(Command::kMpub, topic));
+  if (!MayPublishTo(topic)) return Refuse(refusal::BadTopic(Command::kMpub, topic));
   if (!ReadMessages(data)) {
     // As nsqd: the topic is there before the body is looked at, and stays whatever is in it.
     if (!topic_ensured_) broker_.EnsureTopic(topic);
@@ -314,7 +319,7 @@ bool Session::Mpub(const CommandLine& line, std::string_view data) {
 bool Session::Dpub(const CommandLine& line, std::string_view data) {
   if (line.params < 2) return Refuse(refusal::TooFewParams(Command::kDpub));
   const auto [topic, timeout] = line.param;
-  if (!IsValidTopicName(topic)) return Refuse(refusal::BadTopic(Command::kDpub, topic));
+  if (!MayPublishTo(topic)) return Refuse(refusal::BadTopic(Command::kDpub, topic));
   const std::optional<uint64_t> ms = ParseUnsigned(timeout);
   if (!ms) return Refuse(refusal::BadTimeout(Command::kDpub, timeout));
   const Duration defer = WrappingMs(*ms);
