@@ -1,6 +1,7 @@
 // Heartbeats and deadlines. A second is the shortest interval that can be agreed on.
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <chrono>
 #include <string>
@@ -90,6 +91,28 @@ TEST_F(SessionTimeTest, ClientThatReadsNothingIsClosed) {
     }
     return broker.ended == 1;
   });
+}
+
+TEST_F(SessionTimeTest, ClientThatReadsSlowlyStays) {
+  broker.publishing = TestBroker::Publishing::kReal;
+  Say(kEverySecond + "SUB t#ephemeral c\nRDY 100\n");
+  ExpectHeard({"response OK", "response OK"});
+  client->StopReading(true);
+  for (int i = 0; i < 20; ++i) Say(Pub("t#ephemeral", std::string(100000, 'x')));
+  const SteadyTime start = std::chrono::steady_clock::now();
+  SteadyTime next = start;
+  // Longer than it takes to close one that reads nothing; 20 reads a second.
+  RunUntil([&] {
+    const SteadyTime now = std::chrono::steady_clock::now();
+    if (now >= next) {
+      char bytes[16384];
+      EXPECT_GT(::recv(client->fd(), bytes, sizeof bytes, 0), 0);
+      Say("NOP\n");
+      next += milliseconds(50);
+    }
+    return broker.ended > 0 || now - start > milliseconds(3500);
+  });
+  EXPECT_EQ(broker.ended, 0);
 }
 
 TEST_F(SessionTimeTest, NoHeartbeatsAndNoDeadlinesIfNotWanted) {
