@@ -39,7 +39,7 @@ function publish(writer, topic, bodies, delay) {
   return new Promise((resolve, reject) => {
     const done = (error) => (error ? reject(error) : resolve());
     if (delay === undefined) writer.publish(topic, bodies, done);
-    else writer.deferPublish(topic, bodies, delay, done);
+    else writer.deferPublish(topic, [bodies], delay, done);  // it takes a list of one only
   });
 }
 
