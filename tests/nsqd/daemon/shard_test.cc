@@ -35,7 +35,7 @@ class ShardTest : public testing::Test {
     desk_ = std::make_unique<LookupDesk>(*loops_[0]);
     world_.lookup = desk_.get();
   }
-  ~ShardTest() override {
+  void TearDown() override {
     for (const auto& shard : shards_) shard->CloseTopics();
     shards_.clear();
     pool_.reset();

@@ -71,7 +71,7 @@ TEST(InFlightTest, TouchMovesTheDeadlineButNeverPastTheLatest) {
 
 TEST(InFlightTest, DeadlinesCutShortKeepTheirOrder) {
   InFlight in_flight;
-  for (const uint64_t s : {1, 2, 3, 4, 5}) in_flight.Add({s}, nullptr, 1, At(0), seconds(9));
+  for (const uint64_t s : {1u, 2u, 3u, 4u, 5u}) in_flight.Add({s}, nullptr, 1, At(0), seconds(9));
   const std::map<uint64_t, int64_t> latest{{1, 40}, {2, 20}, {3, 50}, {4, 10}, {5, 30}};
   for (const auto& [s, ms] : latest)
     in_flight.Touch(in_flight.Find({s}), At(1), seconds(9), At(ms));
@@ -89,7 +89,7 @@ TEST(InFlightTest, CollidingSequencesAreToldApart) {
       there.insert(13 + i * step);
     }
     // Taking them out in any order leaves the others where they are found.
-    for (const uint64_t i : {3, 0, 6, 1, 5, 2, 4}) {
+    for (const uint64_t i : {3u, 0u, 6u, 1u, 5u, 2u, 4u}) {
       in_flight.Remove(in_flight.Find({13 + i * step}));
       there.erase(13 + i * step);
       for (uint64_t k = 0; k < 7; ++k) {

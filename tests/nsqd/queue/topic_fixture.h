@@ -62,7 +62,7 @@ class TopicTest : public testing::Test {
   };
 
   TopicTest() { options_.data_path = "data"; }
-  ~TopicTest() override {
+  void TearDown() override {
     topic_.reset();
     pool_.reset();
   }
