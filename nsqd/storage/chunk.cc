@@ -45,6 +45,13 @@ void Chunk::Restart(Sequence first) {
   offsets_.clear();
 }
 
+void Chunk::Free() {
+  Restart(end());
+  bytes_.reset();
+  capacity_ = 0;
+  offsets_.shrink_to_fit();
+}
+
 std::span<const std::byte> Chunk::unwritten_bytes() const {
   const size_t from = written() ? size_ : offsets_[written_count_];
   return {bytes_.get() + from, size_ - from};

@@ -46,6 +46,10 @@ class Chunk {
   // Empties it for records from `first` on. Nobody else holds it.
   void Restart(Sequence first);
 
+  // Empties it and gives its memory back; a reader that still holds it finds nothing in it. Nobody
+  // holds a Record of it.
+  void Free();
+
   // How many of its first records a file has; kept here for the log.
   size_t written_count() const { return written_count_; }
   void set_written_count(size_t count) { written_count_ = count; }

@@ -81,11 +81,27 @@ Segment* SegmentedLog::SegmentOf(Sequence sequence) {
   return sequence < segment->end ? segment : nullptr;
 }
 
+// Where the next piece of the log begins.
+Sequence SegmentedLog::NextAfter(Sequence sequence) const {
+  Sequence next = appended_;
+  for (const auto& segment : segments_) {
+    if (segment->first > sequence) next = std::min(next, segment->first);
+  }
+  for (const auto& chunk : recent_) {
+    if (chunk->first() > sequence) next = std::min(next, chunk->first());
+  }
+  return next;
+}
+
 // False if there can be no such message; else its block is being read, or will be when asked for
 // again after OnLogReadable.
 bool SegmentedLog::StartRead(Sequence sequence) {
   const Segment* const segment = memory_only() ? nullptr : SegmentOf(sequence);
-  if (segment == nullptr) return false;
+  if (segment == nullptr) {
+    // Nobody had noted the gap: it ends with what comes next, however far that is.
+    AddGap({sequence, NextAfter(sequence)});
+    return false;
+  }
   const Segment::IndexEntry& from = segment->Floor(sequence);
   for (const Reading& reading : reading_) {
     if (reading.segment == segment->first && reading.offset == from.offset) return true;

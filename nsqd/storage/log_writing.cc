@@ -433,6 +433,27 @@ void SegmentedLog::EvictCold(size_t keep) {
   }
 }
 
+// All is consumed and nobody holds a Record, but readers may still hold their last chunk.
+void SegmentedLog::FreeMemory() {
+  for (const auto& chunk : recent_) {
+    Discharge(*chunk);
+    chunk->Free();
+  }
+  recent_.clear();
+  recent_messages_ = 0;
+  if (spare_) {
+    Discharge(*spare_);
+    spare_->Free();
+    spare_.reset();
+  }
+  for (const auto& chunk : cold_) {
+    Discharge(*chunk);
+    chunk->Free();
+  }
+  cold_.clear();
+  next_capacity_ = kFirstChunkBytes;
+}
+
 // --- housekeeping
 
 bool SegmentedLog::journal_unsynced() const {
@@ -462,15 +483,7 @@ void SegmentedLog::OnTimer() {
     Evict();
     EvictCold(0);
   }
-  if (idle && released_ >= appended_) {
-    for (const auto& chunk : recent_) Discharge(*chunk);
-    recent_.clear();
-    recent_messages_ = 0;
-    if (spare_) Discharge(*spare_);
-    spare_.reset();
-    EvictCold(0);
-    next_capacity_ = kFirstChunkBytes;
-  }
+  if (idle && released_ >= appended_) FreeMemory();
   if (idle && !syncing_ && !unsynced) {
     // The next write opens it again.
     if (!segments_.empty()) segments_.back()->file.reset();

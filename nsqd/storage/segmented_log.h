@@ -216,6 +216,7 @@ class SegmentedLog {
   std::shared_ptr<Chunk> FindInMemory(Sequence sequence) const NSQ_REQUIRES(home_);
   std::shared_ptr<Chunk> FindCold(Sequence sequence) NSQ_REQUIRES(home_);
   Segment* SegmentOf(Sequence sequence) NSQ_REQUIRES(home_);
+  Sequence NextAfter(Sequence sequence) const NSQ_REQUIRES(home_);
   bool StartRead(Sequence sequence) NSQ_REQUIRES(home_);
   void ReadAhead(Sequence sequence) NSQ_REQUIRES(home_);
   void OnColdRead(ColdRead& done);
@@ -226,6 +227,7 @@ class SegmentedLog {
   void Discharge(const Chunk& chunk) NSQ_REQUIRES(home_);
   void DropFront() NSQ_REQUIRES(home_);
   void Evict() NSQ_REQUIRES(home_);
+  void FreeMemory() NSQ_REQUIRES(home_);
   void EvictCold(size_t keep) NSQ_REQUIRES(home_);
   void RemoveDeadSegments() NSQ_REQUIRES(home_);
   Sequence memory_begin() const NSQ_REQUIRES(home_);

@@ -14,7 +14,7 @@ namespace nsq::nsqd {
 namespace {
 
 // States that are longer would only cost time.
-constexpr uint64_t kMaxUnfinished = 100000;
+constexpr uint64_t kMaxUnfinished = 1000;
 
 void Apply(std::span<const std::byte> payload, JournalReplay* replay) {
   (void)replay->Apply(payload).ok();

@@ -111,6 +111,23 @@ TEST_F(SegmentedLogTest, AJumpIsAGap) {
   ExpectAll(kFirst + 100, kFirst + 110);
 }
 
+// As after the loss of the journal that had noted it.
+TEST_F(SegmentedLogTest, AGapNobodyKnowsOfIsFoundWhole) {
+  constexpr uint64_t kFar = uint64_t{1} << 40;
+  Open();
+  ASSERT_TRUE(Publish(10).ok());
+  log_->JumpTo(kFirst + kFar);
+  ASSERT_TRUE(Publish(10).ok());
+  log_->JumpTo(kFirst + 2 * kFar);
+  ASSERT_TRUE(Publish(10).ok());
+  Reopen();
+  EXPECT_EQ(Read(kFirst + 10), "gone");
+  EXPECT_EQ(Read(kFirst + kFar + 10), "gone");
+  EXPECT_EQ(log_->gaps(), (std::vector<SequenceRange>{{kFirst + 10, kFirst + kFar},
+                                                      {kFirst + kFar + 10, kFirst + 2 * kFar}}));
+  EXPECT_EQ(log_->CountBetween(kFirst, log_->appended()), 30u);
+}
+
 TEST_F(SegmentedLogTest, GapsMergeAndAreForgottenWhenReleased) {
   Open();
   ASSERT_TRUE(Publish(100).ok());
@@ -173,10 +190,15 @@ TEST_F(SegmentedLogTest, IdleItHoldsNoMemoryAndNoDescriptor) {
   Open();
   ASSERT_TRUE(Publish(5000, 200).ok());
   log_->Release(log_->appended());
+  LogReader reader;  // of a channel that waits for the next message
+  ASSERT_TRUE(Publish(1).ok());
+  ASSERT_EQ(Read(kFirst + 5000, &reader), Body(kFirst + 5000));
+  log_->Release(log_->appended());
   EXPECT_GT(log_->memory_bytes(), 0u);
   EXPECT_TRUE(TurnUntil([&] { return log_->memory_bytes() == 0; }));
   ASSERT_TRUE(Publish(10).ok());
-  ExpectAll(kFirst + 5000, kFirst + 5010);
+  ASSERT_EQ(Read(kFirst + 5001, &reader), Body(kFirst + 5001));
+  ExpectAll(kFirst + 5001, kFirst + 5011);
 }
 
 TEST_F(SegmentedLogTest, MemoryOnlyTouchesNoFile) {
