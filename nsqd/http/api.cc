@@ -70,7 +70,8 @@ bool IsLongerThan(std::string_view body, int64_t max_bytes) {
 }
 
 // Answers a publish when it is known to be kept, or refused. A full disk and a topic that goes are
-// one word to clients (spec, nsqd-http 5.3); the log has the reason.
+// one word to clients (spec, nsqd-http 5.3). Why, the topic has said in the log: once, and not for
+// each publish that has to wait for somebody to make room.
 std::function<void(const Status&)> AnswerPublish(std::unique_ptr<Exchange> exchange,
                                                  const std::string& topic) {
   return [shared = std::shared_ptr<Exchange>(std::move(exchange)), topic](const Status& status) {
@@ -78,7 +79,7 @@ std::function<void(const Status&)> AnswerPublish(std::unique_ptr<Exchange> excha
       shared->Text("OK");
       return;
     }
-    NSQ_LOG(kError, "TOPIC(", topic, "): publish over HTTP refused - ", status.ToString());
+    NSQ_LOG(kDebug, "TOPIC(", topic, "): publish over HTTP refused - ", status.ToString());
     shared->Error(503, "EXITING");
   };
 }
