@@ -254,6 +254,7 @@ void Daemon::Run() {
                                            [this](int) { BeginStop(); });
   Serve();
   loop.Run();
+  NSQ_LOG(kInfo, "NSQ: bye");
 }
 
 void Daemon::OnAccept(UniqueFd fd) {
