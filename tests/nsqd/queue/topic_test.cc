@@ -369,7 +369,6 @@ TEST_F(TopicTest, AFullDiskIsSaidOnceAndSoIsItsEnd) {
     const uint64_t ticket = Publish("2");
     Settle();
     EXPECT_EQ(publisher_.answers.at(ticket).code(), Code::kExhausted);
-    FinishAll(client);
   }
   EXPECT_THAT(observer_.news, ElementsAre("+a", "disk failing"));
   EXPECT_EQ(client->consumer.messages.size(), 1u);
