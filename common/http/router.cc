@@ -90,11 +90,9 @@ std::string Router::Allowed(std::string_view path) const {
       any = any || methods[i] != nullptr;
     }
   };
-  for (const auto& [known, methods] : exact_) {
-    if (path == "*" || known == path) add(methods);
-  }
+  if (const auto at = exact_.find(path); at != exact_.end()) add(at->second);
   for (const auto& [prefix, methods] : prefixes_) {
-    if (path == "*" || (path.starts_with(prefix) && IsSegment(path.substr(prefix.size())))) {
+    if (path.starts_with(prefix) && IsSegment(path.substr(prefix.size()))) {
       add(methods);
     }
   }

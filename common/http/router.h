@@ -36,8 +36,7 @@ class Router {
   // The route, and what stood for ":name"; null if there is none.
   const Route* Find(Method method, std::string_view path, std::string* param) const;
 
-  // The methods a path is known for, "GET, OPTIONS, PUT"; empty if the path is not known. "*" means
-  // all there are.
+  // The methods a path is known for, "GET, OPTIONS, PUT"; empty if the path is not known.
   std::string Allowed(std::string_view path) const;
 
   // The spelling under which `method` knows a path that was sent with a trailing slash too many or

@@ -281,7 +281,7 @@ void Server::Core::AnswerRefusals() {
     const std::string answer = StrCat(
         "HTTP/1.1 ", status, "\r\n", too_big ? "X-NSQ-Content-Type: nsq; version=1.0\r\n" : "",
         "Content-Type: ", too_big ? Exchange::kJson : Exchange::kTextPlain,
-        "\r\nContent-Length: ", body.size(), "\r\nConnection: close\r\n\r\n", body);
+        "\r\nConnection: close\r\n\r\n", body);  // no length, as from Go's server
     // What was said before has been taken, so the kernel has room for this.
     std::ignore = ::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL);
     UniqueFd same(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
@@ -376,6 +376,10 @@ void Server::Core::Dispatch(std::unique_ptr<Exchange> exchange) {
   }
   if (const auto path = router_.Corrected(request.method, request.path)) {
     Redirect(std::move(exchange), *path);
+    return;
+  }
+  if (request.method == Method::kOptions && request.path == "*") {
+    exchange->Plain(200, "");
     return;
   }
   const std::string allowed = router_.Allowed(request.path);

@@ -270,8 +270,8 @@ TEST_F(ServerTest, OptionsNamesTheMethodsOfAKnownPath) {
   const std::string answer =
       WithoutDate(Ask("OPTIONS /ping HTTP/1.1\r\nHost: x\r\n\r\n", "\r\n\r\n"));
   EXPECT_EQ(answer, "HTTP/1.1 200 OK\r\nAllow: GET, OPTIONS\r\nContent-Length: 0\r\n\r\n");
-  EXPECT_TRUE(
-      Ask("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", "\r\n\r\n").starts_with("HTTP/1.1 200 OK\r\n"));
+  EXPECT_EQ(WithoutDate(Ask("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", "\r\n\r\n")),
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
   EXPECT_TRUE(Ask("OPTIONS /none HTTP/1.1\r\nHost: x\r\n\r\n", "}").starts_with("HTTP/1.1 404 "));
 }
 
@@ -333,7 +333,6 @@ TEST_F(ServerTest, ABodyFarTooLongIsRefusedBeforeItIsSent) {
             "HTTP/1.1 413 Request Entity Too Large\r\n"
             "X-NSQ-Content-Type: nsq; version=1.0\r\n"
             "Content-Type: application/json; charset=utf-8\r\n"
-            "Content-Length: 26\r\n"
             "Connection: close\r\n"
             "\r\n"
             "{\"message\":\"BODY_TOO_BIG\"}<EOF>");
