@@ -382,10 +382,11 @@ void SegmentedLog::Release(Sequence sequence) {
 void SegmentedLog::RemoveDeadSegments() {
   size_t dead = 0;
   while (dead < segments_.size() && segments_[dead]->end <= released_) {
-    // The newest is kept while it is small, if there is room: most topics have only that one.
+    // One that can still be added to is kept while it is small, if there is room: most topics have
+    // only that one.
     const Segment& segment = *segments_[dead];
-    const bool newest = dead + 1 == segments_.size();
-    if (newest && !segment.sealed && !IsFull(segment) && !disk_full_) break;
+    const bool open = dead + 1 == segments_.size() && !segment.sealed && segment.end == written_;
+    if (open && !IsFull(segment) && !disk_full_) break;
     ++dead;
   }
   if (dead == 0) return;

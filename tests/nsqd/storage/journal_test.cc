@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/event/home.h"
+#include "common/log.h"
 #include "nsqd/storage/journal_format.h"
 #include "nsqd/storage/synced_file.h"
 #include "tests/nsqd/storage/memory_files.h"
@@ -25,7 +26,10 @@ WallTime Due(int64_t n) { return WallFromUnixNanos(1737331200123456789 + n); }
 
 class JournalTest : public testing::Test {
  protected:
-  JournalTest() { MakeDisk(); }
+  JournalTest() {
+    SetLogLevel(LogLevel::kFatal);  // thousands of faults
+    MakeDisk();
+  }
 
   void MakeDisk() {
     journal_.reset();

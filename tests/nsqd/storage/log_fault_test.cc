@@ -133,6 +133,19 @@ TEST_F(LogFaultTest, AFullDiskIsFreedByConsumers) {
   ExpectModel();
 }
 
+// The same after a restart: the segment cannot be added to any more, so it is not kept either.
+TEST_F(LogFaultTest, AFullDiskIsFreedByConsumersAfterARestart) {
+  Begin();
+  files_.set_capacity(10000);
+  while (PublishTexts(10).ok()) continue;
+  Reopen();
+  files_.set_capacity(10000);
+  log_->JumpTo(log_->appended() + 1000);
+  ReleaseTo(log_->appended());
+  DrainPool();
+  ASSERT_TRUE(PublishTexts(10).ok());
+}
+
 TEST_F(LogFaultTest, WhatCannotBeUndoneIsNotSeenAgain) {
   Begin();
   ASSERT_TRUE(PublishTexts(5).ok());

@@ -9,6 +9,7 @@
 
 #include "common/event/event_loop.h"
 #include "common/event/helper_pool.h"
+#include "common/log.h"
 #include "nsqd/storage/segmented_log.h"
 #include "tests/nsqd/storage/memory_files.h"
 
@@ -20,6 +21,7 @@ class LogTest : public testing::Test, public SegmentedLog::Listener {
   static constexpr Sequence kFirst{1000};
 
   LogTest() {
+    SetLogLevel(LogLevel::kFatal);  // thousands of faults
     (void)files_.MakeDir("t");
     options_.dir = "t";
     options_.max_record_bytes = 1 << 20;

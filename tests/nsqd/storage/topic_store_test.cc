@@ -13,6 +13,7 @@
 
 #include "common/event/event_loop.h"
 #include "common/event/helper_pool.h"
+#include "common/log.h"
 #include "tests/nsqd/storage/memory_files.h"
 
 namespace nsq::nsqd {
@@ -23,7 +24,10 @@ constexpr Sequence kStart{static_cast<uint64_t>(kStartMicros)};
 
 class TopicStoreTest : public testing::Test, public SegmentedLog::Listener {
  protected:
-  TopicStoreTest() { MakeDisk(); }
+  TopicStoreTest() {
+    SetLogLevel(LogLevel::kFatal);  // thousands of faults
+    MakeDisk();
+  }
 
   void MakeDisk() {
     topic_ = OpenedTopic();
