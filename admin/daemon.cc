@@ -1,5 +1,6 @@
 #include "admin/daemon.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "admin/actions_api.h"
@@ -15,12 +16,27 @@
 #include "common/time.h"
 
 namespace nsq::admin {
+namespace {
+
+// A daemon that hangs delays everybody's next figures by no more than this.
+constexpr Duration kLongestOverviewWait = seconds(3);
+
+Options ForOverview(Options options) {
+  options.request_timeout = std::min(options.request_timeout, kLongestOverviewWait);
+  return options;
+}
+
+}  // namespace
 
 struct Daemon::Parts {
-  explicit Parts(const Options& options, std::unique_ptr<Fetcher> daemons)
-      : fetcher(std::move(daemons)),
+  explicit Parts(const Options& options)
+      : fetcher(MakeHttpFetcher(options)),
         view(fetcher.get(), {options.lookupd_http_addresses, options.nsqd_http_addresses}),
-        sampler([this] { return view.Sample(); }, [] { return std::chrono::steady_clock::now(); }),
+        quick_fetcher(MakeHttpFetcher(ForOverview(options))),
+        overview(quick_fetcher.get(),
+                 {options.lookupd_http_addresses, options.nsqd_http_addresses}),
+        sampler([this] { return overview.Sample(); },
+                [] { return std::chrono::steady_clock::now(); }),
         api(&view, &sampler),
         rule(options.acl_http_header, options.admin_users),
         actions(fetcher.get(), &view),
@@ -38,6 +54,8 @@ struct Daemon::Parts {
 
   const std::unique_ptr<Fetcher> fetcher;
   ClusterView view;
+  const std::unique_ptr<Fetcher> quick_fetcher;
+  ClusterView overview;
   Sampler sampler;
   Api api;
   const AccessRule rule;
@@ -53,7 +71,7 @@ Daemon::~Daemon() = default;
 
 Result<std::unique_ptr<Daemon>> Daemon::Start(const Options& options) {
   if (Status status = CheckOptions(options); !status.ok()) return status;
-  auto parts = std::make_unique<Parts>(options, MakeHttpFetcher(options));
+  auto parts = std::make_unique<Parts>(options);
   if (Status status = parts->server.Listen(options.http_address); !status.ok()) return status;
   NSQ_LOG(kInfo, "HTTP: listening on ", parts->server.address());
   return std::unique_ptr<Daemon>(new Daemon(std::move(parts)));

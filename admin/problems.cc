@@ -29,6 +29,15 @@ std::string PerSecond(double rate) {
   return StrCat(static_cast<int64_t>(rate), ".", static_cast<int64_t>(rate * 10) % 10, "/s");
 }
 
+// Why a daemon does not answer, without the URL: the line names the daemon already.
+std::string Reason(const Status& status) {
+  if (status.code() == Code::kTimeout) return "no answer in time";
+  const std::string& detail = status.detail();
+  const size_t end_of_url = detail.find("\": ");
+  if (!detail.starts_with("Get \"") || end_of_url == std::string::npos) return detail;
+  return detail.substr(end_of_url + 3);
+}
+
 class Finder {
  public:
   explicit Finder(const ClusterReport& report) : report_(report) {}
@@ -52,7 +61,7 @@ class Finder {
   void CheckLookupd(const LookupdState& lookupd) {
     if (lookupd.status.ok()) return;
     Report(Severity::kError, "lookupd_down",
-           StrCat("nsqlookupd ", lookupd.address, " does not answer: ", lookupd.status.detail()));
+           StrCat("nsqlookupd ", lookupd.address, " is down: ", Reason(lookupd.status)));
   }
 
   void CheckNode(const NodeReport& node) {
@@ -65,7 +74,7 @@ class Finder {
     }
     if (!node.state.status.ok()) {
       Report(Severity::kError, "node_down",
-             StrCat("nsqd ", address, " does not answer: ", node.state.status.detail()))
+             StrCat("nsqd ", address, " is down: ", Reason(node.state.status)))
           .node = address;
     } else if (!node.state.stats.health.empty() && node.state.stats.health != "OK") {
       Report(Severity::kError, "node_unhealthy",

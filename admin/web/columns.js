@@ -13,7 +13,7 @@ const rateColumn = (key, label, title, field) => ({
 
 export const depth = {
   ...countColumn('depth', 'Depth', 'Messages waiting'),
-  cell: (row) => html`<span class=${row.depth > 0 ? 'strong' : 'faint'}><${Count} n=${row.depth} /></span>`,
+  cell: (row) => html`<span class=${row.depth > 0 ? 'strong' : ''}><${Count} n=${row.depth} /></span>`,
 };
 export const onDisk = countColumn('on_disk', 'On disk', 'The part of the depth that is not in memory', 'backend_depth');
 export const inFlight = countColumn('in_flight', 'In flight', 'Sent to a consumer, not yet finished');
@@ -25,5 +25,5 @@ export const timedOut = countColumn('timed_out', 'Timed out', 'Not finished in t
 export const messages = countColumn('messages', 'Messages', 'Since the nsqd started');
 export const clients = {
   ...countColumn('clients', 'Consumers', 'Connections that have subscribed'),
-  cell: (row) => html`<span class=${row.clients === 0 && row.depth > 0 ? 'alarm' : ''}><${Count} n=${row.clients} /></span>`,
+  cell: (row) => (row.clients === 0 && row.depth > 0 ? html`<span class="alarm">0</span>` : html`<${Count} n=${row.clients} />`),
 };

@@ -29,7 +29,8 @@ export function Badge({ tone = 'plain', title, children }) {
   return html`<span class="badge ${tone}" title=${title}>${children}</span>`;
 }
 
-export const Count = ({ n }) => html`<span title=${fullCount(n)}>${count(n)}</span>`;
+// Zeros step back, so that what is there stands out.
+export const Count = ({ n }) => html`<span class=${n ? '' : 'faint'} title=${fullCount(n)}>${count(n)}</span>`;
 export const Rate = ({ n }) => html`<span class=${n ? '' : 'faint'}>${rate(n)}</span>`;
 
 // A line of recent values; says nothing that is not beside it in figures.

@@ -136,6 +136,16 @@ TEST(ProblemsTest, ManyForgottenTopicsAreOneLine) {
   EXPECT_THAT(problems[0].text, HasSubstr("2,000 topics"));
 }
 
+TEST(ProblemsTest, TheReasonIsForPeople) {
+  ClusterReport report = Healthy();
+  report.nodes[0].state.status = Status(
+      Code::kUnavailable, "Get \"http://a:4151/stats\": dial tcp a:4151: connection refused");
+  EXPECT_EQ(FindProblems(report)[0].text,
+            "nsqd a:4151 is down: dial tcp a:4151: connection refused");
+  report.nodes[0].state.status = Status(Code::kTimeout, "Get \"http://a:4151/stats\": whatever");
+  EXPECT_EQ(FindProblems(report)[0].text, "nsqd a:4151 is down: no answer in time");
+}
+
 TEST(ProblemsTest, WorstFirst) {
   ClusterReport report = Healthy();
   report.topics[0].channels[0].total.paused_nodes = 1;

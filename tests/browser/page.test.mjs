@@ -84,7 +84,7 @@ test('puts trouble first', async () => {
   await page.goto(admin.url);
   await becomes(page.locator('.problems li'), /Channel orders \/ archive has no consumer, 12,345 messages waiting/);
   await b.stop();
-  await becomes(page.locator('.problems li').first(), new RegExp(`Error\\s*nsqd ${b.address} does not answer`));
+  await becomes(page.locator('.problems li').first(), new RegExp(`Error\\s*nsqd ${b.address} is down: `));
   await becomes(tile('Nodes up'), '1 of 2');
 });
 
