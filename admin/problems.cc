@@ -47,8 +47,10 @@ class Finder {
     for (const NodeReport& node : report_.nodes) CheckNode(node);
     for (const TopicReport& topic : report_.topics) CheckTopic(topic);
     ReportForgotten();
-    std::stable_sort(problems_.begin(), problems_.end(),
-                     [](const Problem& a, const Problem& b) { return a.severity < b.severity; });
+    std::stable_sort(problems_.begin(), problems_.end(), [](const Problem& a, const Problem& b) {
+      if (a.severity != b.severity) return a.severity < b.severity;
+      return a.messages > b.messages;
+    });
     return std::move(problems_);
   }
 
@@ -114,16 +116,19 @@ class Finder {
       forgotten_.push_back(topic.name);
       return;
     }
+    const auto report = [&](Severity severity, std::string kind, std::string text) {
+      Problem& problem = Report(severity, std::move(kind), std::move(text));
+      problem.topic = topic.name;
+      problem.messages = topic.total.depth;
+    };
+    const std::string waiting = Count(topic.total.depth, "message") + " waiting";
     if (topic.total.paused_nodes > 0) {
-      Report(topic.total.depth > 0 ? Severity::kWarning : Severity::kNotice, "topic_paused",
+      report(topic.total.depth > 0 ? Severity::kWarning : Severity::kNotice, "topic_paused",
              StrCat("Topic ", topic.name, " is paused", On(topic.total, topic.nodes.size()), ", ",
-                    Count(topic.total.depth, "message"), " waiting"))
-          .topic = topic.name;
+                    waiting));
     } else if (topic.channels.empty() && topic.total.depth > 0) {
-      Report(Severity::kWarning, "no_channels",
-             StrCat("Topic ", topic.name, " has no channel: ", Count(topic.total.depth, "message"),
-                    " waiting for the first one"))
-          .topic = topic.name;
+      report(Severity::kWarning, "no_channels",
+             StrCat("Topic ", topic.name, " has no channel: ", waiting, " for the first one"));
     }
     for (const ChannelReport& channel : topic.channels) CheckChannel(topic, channel);
   }
@@ -151,6 +156,7 @@ class Finder {
       Problem& problem = Report(severity, std::move(kind), std::move(text));
       problem.topic = topic.name;
       problem.channel = channel.name;
+      problem.messages = total.depth;
     };
     // One line a channel for what is one trouble: that it grows is part of why nobody takes from
     // it.

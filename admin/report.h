@@ -66,6 +66,7 @@ struct Problem {
   std::string topic = {};
   std::string channel = {};
   std::string node = {};
+  int64_t messages = 0;  // how many are concerned
 };
 
 struct ClusterReport {

@@ -156,6 +156,19 @@ TEST(ProblemsTest, WorstFirst) {
               ElementsAre("node_down", "timeouts", "out_of_date", "channel_paused"));
 }
 
+TEST(ProblemsTest, AmongEqualsTheOneWithMostMessagesFirst) {
+  ClusterReport report = Healthy();
+  ChannelReport& channel = report.topics[0].channels[0];
+  channel.total.clients = 0;
+  channel.total.depth = 10;
+  report.topics[0].channels.push_back(channel);
+  report.topics[0].channels[1].name = "deep";
+  report.topics[0].channels[1].total.depth = 1000;
+  const std::vector<Problem> problems = FindProblems(report);
+  ASSERT_EQ(problems.size(), 2u);
+  EXPECT_EQ(problems[0].channel, "deep");
+}
+
 TEST(ProblemsTest, ALookupdThatFailsDisagreesWithNobody) {
   ClusterReport report = Healthy();
   report.lookupds[0].status = Status(Code::kTimeout, "too slow");
