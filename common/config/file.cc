@@ -14,8 +14,6 @@
 namespace nsq {
 namespace {
 
-constexpr const char* kWrongType = "the file's value is of another type";
-
 struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
@@ -116,6 +114,39 @@ Result<bool> ConfigFile::Coerce(const Flag& flag, FlagValue* value) const {
   return true;
 }
 
+// "invalid int64 value type bool": in the words of the original's language.
+std::string ConfigFile::WrongType(const Flag& flag, const Item& item) {
+  std::string_view wanted = "string";
+  switch (flag.kind) {
+    case Kind::kInt:
+      wanted = "int64";
+      break;
+    case Kind::kBool:
+      wanted = "bool";
+      break;
+    case Kind::kFloat:
+      wanted = "float64";
+      break;
+    case Kind::kDuration:
+      wanted = "time.Duration";
+      break;
+    case Kind::kStringList:
+      wanted = "[]string";
+      break;
+    case Kind::kFloatList:
+      wanted = "[]float64";
+      break;
+    case Kind::kString:
+    case Kind::kLogLevel:
+    case Kind::kTlsRequired:
+    case Kind::kTlsMinVersion:
+      break;
+  }
+  static constexpr std::string_view kTypes[] = {"int64",  "float64", "bool",
+                                                "string", "array",   "time.Time"};
+  return StrCat("invalid ", wanted, " value type ", kTypes[static_cast<size_t>(item.type)]);
+}
+
 std::string ConfigFile::CoerceItem(const Flag& flag, const Item& item, FlagValue* value) {
   using Type = Item::Type;
   switch (flag.kind) {
@@ -127,26 +158,28 @@ std::string ConfigFile::CoerceItem(const Flag& flag, const Item& item, FlagValue
         value->number = item.integer;
         return "";
       }
-      if (item.type != Type::kText) return kWrongType;
+      if (item.type != Type::kText) return WrongType(flag, item);
       if (item.text.starts_with('+')
               ? ParseInt(std::string_view(item.text).substr(1), &value->number)
               : ParseInt(item.text, &value->number)) {
         return "";
       }
-      return StrCat("parsing ", GoQuoted(item.text), ": invalid syntax");
+      return StrCat("strconv.ParseInt: parsing ", GoQuoted(item.text), ": invalid syntax");
     case Kind::kFloat:
       if (item.type == Type::kReal || item.type == Type::kInteger) {
         value->real = item.type == Type::kReal ? item.real : static_cast<double>(item.integer);
         return "";
       }
-      return item.type == Type::kText ? ParseGoFloat(item.text, &value->real) : kWrongType;
+      return item.type == Type::kText ? ParseGoFloat(item.text, &value->real)
+                                      : WrongType(flag, item);
     case Kind::kBool:
       if (item.type == Type::kBool || item.type == Type::kInteger) {
         value->is_true = item.type == Type::kBool ? item.is_true : item.integer != 0;
         return "";
       }
-      if (item.type != Type::kText) return kWrongType;
-      return ParseGoBool(item.text, &value->is_true);
+      if (item.type != Type::kText) return WrongType(flag, item);
+      if (ParseGoBool(item.text, &value->is_true).empty()) return "";
+      return StrCat("strconv.ParseBool: parsing ", GoQuoted(item.text), ": invalid syntax");
     case Kind::kDuration:
       if (item.type == Type::kInteger) {
         constexpr int64_t kMost = INT64_MAX / 1'000'000;
@@ -154,7 +187,7 @@ std::string ConfigFile::CoerceItem(const Flag& flag, const Item& item, FlagValue
         value->duration = milliseconds(item.integer);
         return "";
       }
-      if (item.type != Type::kText) return kWrongType;
+      if (item.type != Type::kText) return WrongType(flag, item);
       if (const auto duration = ParseGoDuration(item.text)) {
         value->duration = *duration;
         return "";
@@ -162,23 +195,25 @@ std::string ConfigFile::CoerceItem(const Flag& flag, const Item& item, FlagValue
       return StrCat("time: invalid duration ", GoQuoted(item.text));
     case Kind::kString:
       // A port or a number without quotes is meant as it stands.
-      if (item.type == Type::kList || item.type == Type::kOther) return kWrongType;
+      if (item.type == Type::kList || item.type == Type::kOther) return WrongType(flag, item);
       value->text = item.text;
       return "";
     case Kind::kTlsRequired:
       if (item.type == Type::kBool || item.type == Type::kInteger) {
         if (item.type == Type::kInteger && item.integer != 0 && item.integer != 1) {
-          return kWrongType;
+          return WrongType(flag, item);
         }
         value->number = (item.type == Type::kBool ? item.is_true : item.integer == 1) ? 2 : 0;
         return "";
       }
-      return item.type == Type::kText ? ParseFlagText(flag, item.text, value) : kWrongType;
+      return item.type == Type::kText ? ParseFlagText(flag, item.text, value)
+                                      : WrongType(flag, item);
     case Kind::kLogLevel:
     case Kind::kTlsMinVersion:
-      return item.type == Type::kText ? ParseFlagText(flag, item.text, value) : kWrongType;
+      return item.type == Type::kText ? ParseFlagText(flag, item.text, value)
+                                      : WrongType(flag, item);
   }
-  return kWrongType;
+  return WrongType(flag, item);
 }
 
 std::string ConfigFile::CoerceList(const Flag& flag, const Item& item, FlagValue* value) {
@@ -188,9 +223,9 @@ std::string ConfigFile::CoerceList(const Flag& flag, const Item& item, FlagValue
       for (const std::string_view part : Split(item.text, ',')) value->strings.emplace_back(part);
       return "";
     }
-    if (item.type != Type::kList) return kWrongType;
+    if (item.type != Type::kList) return WrongType(flag, item);
     for (const Item& part : item.list) {
-      if (part.type != Type::kText) return kWrongType;
+      if (part.type != Type::kText) return WrongType(flag, item);
       value->strings.push_back(part.text);
     }
     value->is_null = item.list.empty();
@@ -206,16 +241,16 @@ std::string ConfigFile::CoerceList(const Flag& flag, const Item& item, FlagValue
   } else if (item.type == Type::kReal || item.type == Type::kInteger) {
     parts.push_back(item);
   } else if (item.type != Type::kList) {
-    return kWrongType;
+    return WrongType(flag, item);
   }
   for (const Item& part : parts) {
     double real = part.type == Type::kInteger ? static_cast<double>(part.integer) : part.real;
     if (part.type == Type::kText && item.type == Type::kText) {
       if (!ParseGoFloat(part.text, &real).empty()) {
-        return StrCat("parsing ", GoQuoted(part.text), ": invalid syntax");
+        return StrCat("strconv.ParseFloat: parsing ", GoQuoted(part.text), ": invalid syntax");
       }
     } else if (part.type != Type::kInteger && part.type != Type::kReal) {
-      return kWrongType;
+      return WrongType(flag, item);
     }
     value->reals.push_back(real);
   }

@@ -42,6 +42,7 @@ class ConfigFile {
   };
 
   const Item* Find(const std::string& key) const;
+  static std::string WrongType(const Flag& flag, const Item& item);
   static std::string CoerceItem(const Flag& flag, const Item& item, FlagValue* value);
   static std::string CoerceList(const Flag& flag, const Item& item, FlagValue* value);
 

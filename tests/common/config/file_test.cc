@@ -89,6 +89,21 @@ TEST(FileTest, NsqsOwnKinds) {
   EXPECT_EQ(Coerced(Kind::kTlsMinVersion, "true"), "error");
 }
 
+TEST(FileTest, ReasonsReadAsTheOriginals) {
+  const auto reason = [](Kind kind, const std::string& text) {
+    FlagValue value;
+    return ConfigFile::Parse("key = " + text)
+        ->Coerce({"flag", "key", kind, "", "", ""}, &value)
+        .status()
+        .detail();
+  };
+  EXPECT_EQ(reason(Kind::kInt, "true"), "invalid int64 value type bool");
+  EXPECT_EQ(reason(Kind::kInt, "'x'"), "strconv.ParseInt: parsing \"x\": invalid syntax");
+  EXPECT_EQ(reason(Kind::kDuration, "1.5"), "invalid time.Duration value type float64");
+  EXPECT_EQ(reason(Kind::kBool, "'yes'"), "strconv.ParseBool: parsing \"yes\": invalid syntax");
+  EXPECT_EQ(reason(Kind::kFloatList, "'x'"), "strconv.ParseFloat: parsing \"x\": invalid syntax");
+}
+
 TEST(FileTest, OtherKeysAndTablesAreIgnored) {
   const auto file = ConfigFile::Parse("KEY = 1\n[table]\nkey = 2\n");
   ASSERT_TRUE(file.ok());
