@@ -21,6 +21,7 @@ namespace {
 
 constexpr int kRounds = 4;
 constexpr size_t kAcknowledgedARound = 1500;
+constexpr uintmax_t kLeftBytes = 1'000'000;  // of some five times as many published
 constexpr std::array<const char*, 2> kChannels = {"c0", "c1"};
 
 unsigned Seed() {
@@ -123,7 +124,17 @@ void Consume(uint16_t port, size_t channel, unsigned seed, const std::atomic<boo
   }
 }
 
-class CrashTest : public ClusterTest {};
+class CrashTest : public ClusterTest {
+ protected:
+  // Of the first nsqd's data path.
+  uintmax_t SizeOnDisk() const {
+    uintmax_t size = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder() / "nsqd0")) {
+      if (entry.is_regular_file()) size += entry.file_size();
+    }
+    return size;
+  }
+};
 
 TEST_P(CrashTest, EverythingAcknowledgedIsFinishedInTheEnd) {
   const unsigned seed = Seed();
@@ -170,6 +181,7 @@ TEST_P(CrashTest, EverythingAcknowledgedIsFinishedInTheEnd) {
   }
   EXPECT_GE(ledger.acknowledged(), kRounds * kAcknowledgedARound);
   EXPECT_EQ(nsqd.Stop(), 0);
+  EXPECT_LE(SizeOnDisk(), kLeftBytes) << "what everybody has finished is removed";
 }
 
 INSTANTIATE_TEST_SUITE_P(, CrashTest, testing::Values(1, 4), LoopsName);

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 
 #include <csignal>
+#include <random>
 #include <set>
+#include <utility>
 
 #include "common/event/address.h"
 #include "common/strings.h"
@@ -89,6 +91,57 @@ TEST_P(ProcessTest, WhatAConsumerLeavesGoesToAnotherOnceItTimesOut) {
   const auto message = survivor.Next();
   ASSERT_TRUE(message.has_value());
   EXPECT_EQ(message->attempts, 2);
+}
+
+// Bytes that begin like something and end like nothing, on every port of both daemons.
+TEST_P(ProcessTest, RubbishOnAnyPortDisturbsNobody) {
+  Lookupd& lookupd = AddLookupd();
+  Nsqd& nsqd = AddNsqd();
+  V2Client consumer(nsqd.tcp_port());
+  ASSERT_EQ(consumer.Sub("t", "c"), "OK");
+  consumer.Rdy(1);
+  V2Client producer(nsqd.tcp_port());
+
+  const std::vector<std::string> beginnings = {
+      "",
+      "  V1",
+      "  V2",
+      "  V1IDENTIFY\n\xff\xff\xff\xff",
+      "  V2IDENTIFY\n\x7f\xff\xff\xff",
+      "  V2PUB t\n\xff\xff\xff\xff",
+      "  V2PUB t\n" + std::string(3, '\0'),
+      "  V2MPUB t\n\x00",
+      "  V2SUB t c\nRDY 99999999999999999999\n",
+      "  V2FIN x\n",
+      "POST /mpub?topic=t&binary=true HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999\r\n\r\n",
+      "POST /pub?topic=t HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nfffffffff\r\n",
+      "GET /stats?format=json&topic=%zz HTTP/1.1\r\nHost: a\r\n\r\n",
+      std::string(100'000, 'A'),
+  };
+  std::mt19937 random(20261121);
+  std::vector<V2Client> silent;  // stay open to the end, in the middle of a word
+  int number = 0;
+  for (const std::string& beginning : beginnings) {
+    for (const uint16_t port :
+         {nsqd.tcp_port(), nsqd.http_port(), lookupd.tcp_port(), lookupd.http_port()}) {
+      std::string bytes = beginning;
+      for (auto more = random() % 300; more > 0; --more) {
+        bytes.push_back(static_cast<char>(random()));
+      }
+      V2Client rubbish(port, bytes);
+      if (number % 3 == 0) silent.push_back(std::move(rubbish));
+      const std::string body = StrCat("m", number++);
+      ASSERT_EQ(producer.Pub("t", body), "OK");
+      const auto message = consumer.Next();
+      ASSERT_TRUE(message.has_value());
+      EXPECT_EQ(message->body, body);
+      consumer.Fin(message->id);
+    }
+  }
+  EXPECT_EQ(lookupd.Lookup("t").tcp_ports, std::vector<uint16_t>{nsqd.tcp_port()});
+  EXPECT_EQ(nsqd.Get("/ping").body, "OK");
+  EXPECT_EQ(nsqd.Stop(), 0);
+  EXPECT_EQ(lookupd.Stop(), 0);
 }
 
 TEST_P(ProcessTest, ManyTopicsAtOnce) {

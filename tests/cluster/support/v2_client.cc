@@ -36,14 +36,16 @@ int64_t Millis(Duration delay) { return std::chrono::duration_cast<milliseconds>
 
 }  // namespace
 
-V2Client::V2Client(uint16_t port) {
+V2Client::V2Client(uint16_t port) : V2Client(port, kMagicV2) {}
+
+V2Client::V2Client(uint16_t port, std::string_view first) {
   auto fd = StartConnect({"127.0.0.1", port, ""});
   EXPECT_TRUE(fd.ok()) << fd.status().ToString();
   if (!fd.ok()) return;
   fd_ = std::move(*fd);
   EXPECT_TRUE(Await(fd_.get(), POLLOUT, SoonEnough()));
   SetTcpOptions(fd_.get());
-  SendBytes(kMagicV2);
+  SendBytes(first);
 }
 
 std::string V2Client::Pub(const std::string& topic, std::string_view body) {

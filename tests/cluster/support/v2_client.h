@@ -23,6 +23,8 @@ struct Message {
 class V2Client {
  public:
   explicit V2Client(uint16_t port);
+  // Says `first` instead of the magic.
+  V2Client(uint16_t port, std::string_view first);
 
   // Each sends the command and gives the answer: "OK", "CLOSE_WAIT", "E_..."; "" if the connection
   // ended or nothing came in time.
