@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <csignal>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -14,6 +15,7 @@
 #include <thread>
 
 #include "common/event/address.h"
+#include "common/event/signal_watch.h"
 #include "common/event/unique_fd.h"
 #include "common/strings.h"
 
@@ -200,7 +202,10 @@ struct Client::Call {
 };
 
 Client::Client(ClientOptions options)
-    : options_(std::move(options)), deadlines_(std::make_unique<Deadlines>()) {}
+    : options_(std::move(options)), deadlines_(std::make_unique<Deadlines>()) {
+  // httplib and OpenSSL write to sockets that the other side, or a deadline, may have shut.
+  IgnoreSignals({SIGPIPE});
+}
 
 Client::~Client() = default;
 
@@ -314,9 +319,11 @@ Result<Response> Client::AskOnce(const Call& call) {
     case httplib::Error::Read:
       return call.Failed(Code::kUnavailable, "EOF");
     case httplib::Error::SSLConnection:
+      return call.Failed(Code::kUnavailable, "tls: handshake failure");
     case httplib::Error::SSLLoadingCerts:
+      return call.Failed(Code::kInvalid, "tls: cannot load " + options_.tls.ca_file);
     case httplib::Error::SSLServerVerification:
-      return call.Failed(Code::kUnavailable, "tls: " + httplib::to_string(result.error()));
+      return call.Failed(Code::kUnavailable, "x509: certificate signed by unknown authority");
     case httplib::Error::ExceedRedirectCount:
       return call.Failed(Code::kInvalid, "stopped after 10 redirects");
     default:

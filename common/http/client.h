@@ -37,7 +37,7 @@ struct Response {
 // 403 whose body names an https_port is asked again there over TLS.
 //
 // Home: any thread, several at once. Every call blocks: on a loop's behalf it runs on the
-// HelperPool. Each call has its own connection.
+// HelperPool. Each call has its own connection. A process with a Client ignores SIGPIPE.
 // Errors: kUnavailable when nobody answers, kTimeout when not in time; the detail reads as the
 // original's: `Get "http://a:1/x": dial tcp a:1: connect: connection refused`.
 class Client {
