@@ -488,7 +488,7 @@ void SegmentedLog::OnTimer() {
   if (idle && !syncing_ && !unsynced) {
     // The next write opens it again.
     if (!segments_.empty()) segments_.back()->file.reset();
-    if (journal_ && !journal_->used && !journal_->unsynced) journal_->file.reset();
+    if (journal_ && !journal_->used && !journal_unsynced()) journal_->file.reset();
   }
   if (journal_) journal_->used = false;
   if (!idle || syncing_ || reader_waits_ || !recent_.empty() || !cold_.empty()) ArmTimer();

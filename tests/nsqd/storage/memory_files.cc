@@ -17,7 +17,13 @@ Status NotThere(const std::string& path) { return Status(Code::kNotFound, "not t
 class MemoryFiles::Writer : public AppendFile {
  public:
   Writer(MemoryFiles& disk, std::string path, std::shared_ptr<Inode> inode)
-      : disk_(disk), path_(std::move(path)), inode_(std::move(inode)) {}
+      : disk_(disk), path_(std::move(path)), inode_(std::move(inode)) {
+    ++disk_.open_;  // OpenAppend holds the lock
+  }
+  ~Writer() override {
+    const Lock lock(disk_.mutex_);
+    --disk_.open_;
+  }
 
   Result<size_t> Append(std::span<const std::byte> more) override {
     const Lock lock(disk_.mutex_);
@@ -214,6 +220,11 @@ uint64_t MemoryFiles::appends() const {
 uint64_t MemoryFiles::syncs() const {
   const Lock lock(mutex_);
   return syncs_;
+}
+
+uint64_t MemoryFiles::open_for_append() const {
+  const Lock lock(mutex_);
+  return open_;
 }
 
 uint64_t MemoryFiles::reads() const {

@@ -51,6 +51,7 @@ class MemoryFiles : public Files {
   uint64_t total_bytes() const;
   uint64_t appends() const;  // Append calls that took something
   uint64_t syncs() const;
+  uint64_t open_for_append() const;
   uint64_t reads() const;
   // Every call that changed or synced something, as "append a/b", "sync a/b".
   std::vector<std::string> Calls() const;
@@ -96,6 +97,7 @@ class MemoryFiles : public Files {
   uint64_t appends_ = 0;
   uint64_t syncs_ = 0;
   uint64_t reads_ = 0;
+  uint64_t open_ = 0;
   std::vector<std::string> calls_;
 };
 

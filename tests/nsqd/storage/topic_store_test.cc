@@ -392,6 +392,21 @@ TEST_F(TopicStoreTest, AtOsLevelANewTopicIsSyncedWithoutAnyMessage) {
   EXPECT_EQ(topic_.state.channels.size(), 1u);
 }
 
+TEST_F(TopicStoreTest, AnIdleTopicHasNoFileOpen) {
+  options_.sync_timeout = milliseconds(1);
+  for (const int restart : {0, 1}) {
+    Open(restart);
+    if (restart == 0) StartChannel();
+    Publish("a");
+    topic_.log->Release(topic_.log->appended());
+    EXPECT_GE(files_.open_for_append(), 1u);
+    EXPECT_TRUE(TurnUntil([&] { return files_.open_for_append() == 0; }));
+    const Sequence b = Publish("b");
+    EXPECT_EQ(Read(b), "b") << "and goes on all the same";
+    Kill();
+  }
+}
+
 // --- the real disk
 
 class RealDiskTest : public TopicStoreTest {
