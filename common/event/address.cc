@@ -101,10 +101,12 @@ Result<Address> ParseAddress(std::string_view text) {
   }
   address.host = std::string(bracketed ? host.substr(1, host.size() - 2) : host);
   const std::string_view port = text.substr(colon + 1);
-  if (!ParseInt(port, &address.port)) {
-    return Status(Code::kInvalid, StrCat("address ", port, ": invalid port"));
+  if (port.empty() || ParseInt(port, &address.port)) return address;
+  int64_t number = 0;
+  if (!ParseInt(port, &number)) {
+    return Status(Code::kInvalid, StrCat("address tcp/", port, ": unknown port"));
   }
-  return address;
+  return Status(Code::kInvalid, StrCat("address ", port, ": invalid port"));
 }
 
 std::string JoinHostPort(std::string_view host, int port) {

@@ -20,7 +20,8 @@ struct Address {
   bool is_unix() const { return !unix_path.empty(); }
 };
 
-// kInvalid with Go's words ("address 99999: invalid port") when there is a port but not a number.
+// No port is port 0. kInvalid with Go's words ("address 99999: invalid port", "address tcp/x:
+// unknown port") when what stands there is none.
 Result<Address> ParseAddress(std::string_view text);
 
 // "host:port", with brackets around an IPv6 host.

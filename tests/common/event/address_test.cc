@@ -15,8 +15,12 @@ TEST(AddressTest, SplitsHostAndPort) {
     const char* host;
     uint16_t port;
   } kCases[] = {
-      {"127.0.0.1:4150", "127.0.0.1", 4150}, {":4151", "", 4151},         {"name:0", "name", 0},
-      {"[::1]:4150", "::1", 4150},           {"[::]:65535", "::", 65535},
+      {"127.0.0.1:4150", "127.0.0.1", 4150},
+      {":4151", "", 4151},
+      {"name:0", "name", 0},
+      {"name:", "name", 0},
+      {"[::1]:4150", "::1", 4150},
+      {"[::]:65535", "::", 65535},
   };
   for (const auto& [text, host, port] : kCases) {
     const auto address = ParseAddress(text);
@@ -36,10 +40,26 @@ TEST(AddressTest, WhatDoesNotSplitIsAUnixPath) {
 }
 
 TEST(AddressTest, ABadPortIsNamed) {
-  for (const char* text : {"a:99999", "a:-1", "a:x", "a:"}) {
+  for (const char* text : {"a:99999", "a:-1", "a:x"}) {
     EXPECT_EQ(ParseAddress(text).status().code(), Code::kInvalid) << text;
   }
   EXPECT_EQ(ParseAddress("a:99999").status().detail(), "address 99999: invalid port");
+  EXPECT_EQ(ParseAddress("a:x").status().detail(), "address tcp/x: unknown port");
+}
+
+TEST(AddressTest, OnlyNamesNeedResolving) {
+  const auto needs = [](const char* text) { return NeedsResolving(*ParseAddress(text)); };
+  EXPECT_FALSE(needs("127.0.0.1:1"));
+  EXPECT_FALSE(needs("[::1]:1"));
+  EXPECT_FALSE(needs(":1"));
+  EXPECT_FALSE(needs("a/path"));
+  EXPECT_TRUE(needs("localhost:1"));
+  const auto numeric = ResolveHost(*ParseAddress("localhost:4150"));
+  ASSERT_TRUE(numeric.ok()) << numeric.status().ToString();
+  for (const Address& address : *numeric) {
+    EXPECT_FALSE(NeedsResolving(address)) << address.host;
+    EXPECT_EQ(address.port, 4150);
+  }
 }
 
 TEST(AddressTest, JoinPutsBracketsAroundIpv6) {
