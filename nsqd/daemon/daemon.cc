@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <future>
 #include <utility>
 
@@ -32,6 +34,17 @@ void BlockSignals() {
   sigset_t all;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
+// A descriptor for each client and two for each topic in use: the usual soft limit of 1024 is
+// there for programs that call select(). The original's runtime does the same.
+void RaiseFileLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    NSQ_LOG(kWarn, "cannot raise the limit of open files - ", std::strerror(errno));
+  }
 }
 
 std::string Hostname() {
@@ -67,7 +80,7 @@ struct Daemon::AdoptSocket : Letter {
 struct Daemon::NewAddresses : Letter {
   NewAddresses(LookupDesk* d, std::vector<std::string> a) : desk(d), addresses(std::move(a)) {}
   void Open() noexcept override {
-    if (desk->peers() != nullptr) desk->peers()->SetAddresses(std::move(addresses));
+    if (desk->peers() != nullptr) desk->peers()->SetAddresses(addresses);
   }
   LookupDesk* const desk;
   std::vector<std::string> addresses;
@@ -137,6 +150,7 @@ Daemon::~Daemon() {
 }
 
 Status Daemon::Start() {
+  RaiseFileLimit();
   Result<std::unique_ptr<DataPathLock>> lock = DataPathLock::Take(options_.data_path);
   if (!lock.ok()) return lock.status();
   lock_ = std::move(*lock);
