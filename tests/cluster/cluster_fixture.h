@@ -16,9 +16,11 @@ namespace nsq::cluster {
 
 // Real daemons in a folder of their own; every test runs with nsqd of one loop and of four.
 class ClusterTest : public testing::TestWithParam<int> {
+ public:
+  ~ClusterTest() override;  // shows the logs of a test that failed
+
  protected:
   ClusterTest();
-  ~ClusterTest() override;  // shows the logs of a test that failed
 
   // Each is started and lives until the test ends. An nsqd registers with the nsqlookupds added
   // before it.

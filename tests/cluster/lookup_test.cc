@@ -11,7 +11,6 @@ namespace nsq::cluster {
 namespace {
 
 using testing::ElementsAre;
-using testing::IsEmpty;
 using Ports = std::vector<uint16_t>;
 
 class LookupTest : public ClusterTest {
