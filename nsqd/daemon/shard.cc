@@ -132,7 +132,9 @@ struct Shard::ActRequest : Letter {
     }
     auto reply = std::make_unique<ActReply>(from, number);
     reply->result = to->ActHere(action, topic, channel);
-    from->loop_.Post(std::move(reply));
+    // Leaves with the turn's mail: what was done is in the journal by then.
+    to->acted_.push_back(std::move(reply));
+    to->loop_.AtTurnEnd(TurnPhase::kMail, &to->mail_task_);
   }
   Shard* const from;
   Shard* const to;
@@ -374,6 +376,11 @@ void Shard::SendMail() {
     EventLoop& there = batch->to->loop_;
     there.Post(std::move(batch));
   }
+  for (auto& reply : acted_) {
+    EventLoop& there = reply->to->loop_;
+    there.Post(std::move(reply));
+  }
+  acted_.clear();
 }
 
 void Shard::AcceptBatch(PublishBatch& batch) {

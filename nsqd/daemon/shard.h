@@ -156,6 +156,8 @@ class Shard : public Broker, private TopicObserver {
   std::vector<std::unique_ptr<RemoteBatch>> remote_batches_ NSQ_GUARDED_BY(home_);
   std::vector<std::unique_ptr<PublishBatch>> outgoing_ NSQ_GUARDED_BY(home_);  // by shard
 
+  std::vector<std::unique_ptr<ActReply>> acted_ NSQ_GUARDED_BY(home_);  // answers to send
+
   uint64_t next_question_ NSQ_GUARDED_BY(home_) = 1;
   std::unordered_map<uint64_t, std::function<void(const Backend::ActionResult&)>> acting_
       NSQ_GUARDED_BY(home_);
