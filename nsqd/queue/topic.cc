@@ -418,11 +418,9 @@ void Topic::Delete() {
   timer_.Cancel();
   while (!channels_.empty()) RemoveChannel(channels_.begin());
   Answer(Exiting(), Exiting());
-  Status status = log_->RemoveFiles();
-  if (!dir_.empty() && status.ok()) {
-    status = journal_->RemoveFile();
-    if (status.ok()) status = RemoveTopic(world_.files, dir_);
-  }
+  if (dir_.empty()) return;
+  // One rename removes it: a crash leaves all of the topic or nothing.
+  const Status status = RemoveTopic(world_.files, dir_);
   if (!status.ok()) {
     NSQ_LOG(kError, "TOPIC(", name_, "): files of a deleted topic are left - ", status.detail());
   }
