@@ -22,6 +22,7 @@
 namespace nsq::http {
 namespace {
 
+constexpr int kMaxRedirects = 10;
 constexpr const char* kAccept = "application/vnd.nsq; version=1.0";
 
 struct Url {
@@ -63,6 +64,18 @@ Result<Url> ParseUrl(std::string_view text) {
   if (host.empty()) return bad;
   url.host = host;
   return url;
+}
+
+// Where a Location header leads, seen from `base`.
+std::string Resolved(const Url& base, const std::string& location) {
+  const std::string scheme = base.is_tls ? "https:" : "http:";
+  if (location.starts_with("http://") || location.starts_with("https://")) return location;
+  if (location.starts_with("//")) return scheme + location;
+  const std::string root = StrCat(scheme, "//", base.authority);
+  if (location.starts_with('/')) return root + location;
+  const std::string_view path = std::string_view(base.target).substr(0, base.target.find('?'));
+  if (location.starts_with('?')) return StrCat(root, path, location);
+  return StrCat(root, path.substr(0, path.rfind('/') + 1), location);
 }
 
 // Why nobody took the connection: tried once more, for the reason that httplib does not tell.
@@ -238,7 +251,7 @@ Result<std::string> Client::Command(const std::string& url, std::string_view bod
 
 Result<Response> Client::Ask(Call call) {
   call.deadline = std::chrono::steady_clock::now() + options_.request_timeout;
-  Result<Response> response = AskOnce(call);
+  Result<Response> response = FollowRedirects(&call);
   if (!response.ok() || response->status != 403 || !call.url.starts_with("http://")) {
     return response;
   }
@@ -251,10 +264,29 @@ Result<Response> Client::Ask(Call call) {
   const Result<Url> url = ParseUrl(call.url);
   if (!url.ok()) return url.status();
   call.url = StrCat("https://", JoinHostPort(url->host, port->get<int>()), url->target);
-  return AskOnce(call);
+  return FollowRedirects(&call);
 }
 
-Result<Response> Client::AskOnce(const Call& call) {
+// Each step on a connection of its own: httplib would ask again on the one that the server, having
+// been told so, is about to close.
+Result<Response> Client::FollowRedirects(Call* call) {
+  for (int step = 0; step <= kMaxRedirects; ++step) {
+    std::string location;
+    Result<Response> response = AskOnce(*call, &location);
+    if (!response.ok() || location.empty()) return response;
+    const Result<Url> from = ParseUrl(call->url);
+    if (!from.ok()) return from.status();
+    call->url = Resolved(*from, location);
+    const bool same_method = response->status == 307 || response->status == 308;
+    if (!same_method) {
+      call->method = "GET";
+      call->body.clear();
+    }
+  }
+  return call->Failed(Code::kInvalid, StrCat("stopped after ", kMaxRedirects, " redirects"));
+}
+
+Result<Response> Client::AskOnce(const Call& call, std::string* location) {
   const Result<Url> url = ParseUrl(call.url);
   if (!url.ok()) return call.Failed(Code::kInvalid, url.status().detail());
   const auto remaining = [&call] { return call.deadline - std::chrono::steady_clock::now(); };
@@ -270,11 +302,10 @@ Result<Response> Client::AskOnce(const Call& call) {
     client = std::make_unique<httplib::ClientImpl>(url->host, url->port);
   }
   client->set_connection_timeout(
-      std::clamp<Duration>(remaining(), milliseconds(1), options_.connect_timeout));
+      std::max<Duration>(std::min(remaining(), options_.connect_timeout), milliseconds(1)));
   // The watch below is what ends a call; these only must not be earlier.
   client->set_read_timeout(options_.request_timeout + seconds(1));
   client->set_write_timeout(options_.request_timeout + seconds(1));
-  client->set_follow_location(true);
   client->set_url_encode(false);  // it is already
   client->set_tcp_nodelay(true);
   Deadlines::Watch watch(*deadlines_, call.deadline);
@@ -302,6 +333,9 @@ Result<Response> Client::AskOnce(const Call& call) {
   httplib::Result result = client->send(request);
   if (result) {
     response.status = result->status;
+    const bool moved = response.status == 301 || response.status == 302 || response.status == 303 ||
+                       response.status == 307 || response.status == 308;
+    if (moved) *location = result->get_header_value("Location");
     return response;
   }
   if (too_long) return call.Failed(Code::kExhausted, "response body too large");
@@ -324,8 +358,6 @@ Result<Response> Client::AskOnce(const Call& call) {
       return call.Failed(Code::kInvalid, "tls: cannot load " + options_.tls.ca_file);
     case httplib::Error::SSLServerVerification:
       return call.Failed(Code::kUnavailable, "x509: certificate signed by unknown authority");
-    case httplib::Error::ExceedRedirectCount:
-      return call.Failed(Code::kInvalid, "stopped after 10 redirects");
     default:
       return call.Failed(Code::kUnavailable, httplib::to_string(result.error()));
   }

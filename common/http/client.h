@@ -63,7 +63,8 @@ class Client {
   class Deadlines;
 
   Result<Response> Ask(Call call);
-  Result<Response> AskOnce(const Call& call);
+  Result<Response> FollowRedirects(Call* call);
+  Result<Response> AskOnce(const Call& call, std::string* location);
 
   const ClientOptions options_;
   const std::unique_ptr<Deadlines> deadlines_;

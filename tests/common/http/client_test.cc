@@ -164,18 +164,58 @@ TEST(ClientTest, AServerThatHangsUpIsUnavailable) {
   EXPECT_EQ(client.Query(server.Url("/x")).status().code(), Code::kUnavailable);
 }
 
-TEST(ClientTest, FollowsRedirects) {
-  ScriptedServer server([](int fd, const std::string& request) {
-    ScriptedServer::SendAll(
-        fd,
-        request.starts_with("GET /there ")
-            ? "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhere"
-            : "HTTP/1.1 301 Moved Permanently\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n");
-  });
+// Answers with the request's first line, except for /from..., which leads elsewhere.
+ScriptedServer::Script Redirecting(int status, std::string location) {
+  return [status, location = std::move(location)](int fd, const std::string& request) {
+    const std::string line = request.substr(0, request.find(" HTTP"));
+    if (request.find(" /from") == std::string::npos) {
+      ScriptedServer::SendAll(
+          fd, StrCat("HTTP/1.1 200 OK\r\nContent-Length: ", line.size(), "\r\n\r\n", line));
+    } else {
+      ScriptedServer::SendAll(fd, StrCat("HTTP/1.1 ", status, " X\r\nLocation: ", location,
+                                         "\r\nContent-Length: 4\r\n\r\nbody"));
+    }
+  };
+}
+
+TEST(ClientTest, FollowsRedirectsInAllTheirForms) {
+  ScriptedServer other(Redirecting(200, ""));
+  const struct {
+    std::string location;
+    std::string asked;
+  } kCases[] = {
+      {"/there?b=2", "GET /there?b=2"},
+      {"there", "GET /a/there"},
+      {"?b=2", "GET /a/x?b=2"},
+      {other.Url("/there"), "GET /there"},
+      {"//" + other.Address() + "/there", "GET /there"},
+  };
   Client client({});
-  const auto body = client.Query(server.Url("/x"));
-  ASSERT_TRUE(body.ok()) << body.status().ToString();
-  EXPECT_EQ(*body, "here");
+  for (const auto& [location, asked] : kCases) {
+    ScriptedServer server(
+        [script = Redirecting(301, location)](int fd, const std::string& request) {
+          // /a/x?from=1 redirects too, so that relative locations have something to be relative to.
+          script(fd, request.starts_with("GET /a/x?from") ? "GET /from HTTP" : request);
+        });
+    const auto body = client.Query(server.Url("/a/x?from=1"));
+    ASSERT_TRUE(body.ok()) << location << " " << body.status().ToString();
+    EXPECT_EQ(*body, asked) << location;
+  }
+}
+
+TEST(ClientTest, ARedirectedPostStaysAPostIfTheServerSaysSo) {
+  Client client({});
+  ScriptedServer kept(Redirecting(307, "/there"));
+  EXPECT_EQ(*client.Command(kept.Url("/from"), "x"), "POST /there");
+  ScriptedServer changed(Redirecting(302, "/there"));
+  EXPECT_EQ(*client.Command(changed.Url("/from"), "x"), "GET /there");
+}
+
+TEST(ClientTest, RedirectsInCirclesEnd) {
+  ScriptedServer server(Redirecting(301, "/from"));
+  Client client({});
+  EXPECT_THAT(client.Query(server.Url("/from")).status().detail(),
+              HasSubstr("stopped after 10 redirects"));
 }
 
 TEST(ClientTest, ABodyBeyondTheLimitIsRefused) {
