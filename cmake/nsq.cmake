@@ -67,7 +67,8 @@ function(nsq_test)
   target_compile_definitions(${ARG_NAME} PRIVATE NSQ_BIN_DIR="${PROJECT_BINARY_DIR}/bin"
                                                  NSQ_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   gtest_discover_tests(${ARG_NAME} DISCOVERY_MODE PRE_TEST
-    PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS ${ARG_LABEL})
+    PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS ${ARG_LABEL}
+               ENVIRONMENT TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/tsan.supp)
 endfunction()
 
 # nsq_fuzzer(NAME fuzz_commands SOURCES ... LINKS ... CORPUS dir)
