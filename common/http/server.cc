@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <csignal>
 #include <mutex>
 #include <string>
 #include <unordered_map>
@@ -22,6 +23,7 @@
 #include "common/event/address.h"
 #include "common/event/connection.h"
 #include "common/event/event_loop.h"
+#include "common/event/signal_watch.h"
 #include "common/event/timer.h"
 #include "common/http/exchange.h"
 #include "common/http/router.h"
@@ -179,6 +181,7 @@ Server::Core::Core(EventLoop& loop, const Router& router, Limits limits)
       }) {
   loop_.home().Assert();
   NSQ_CHECK(http_ != nullptr);
+  IgnoreSignals({SIGPIPE});  // evhttp writes to connections that may be gone
   evhttp_set_max_headers_size(http_, static_cast<ev_ssize_t>(limits.max_header_bytes));
   evhttp_set_max_body_size(http_, static_cast<ev_ssize_t>(limits.max_body_bytes));
   evhttp_set_allowed_methods(http_, 0xFFFF);  // the router knows better
