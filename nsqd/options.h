@@ -11,7 +11,8 @@
 namespace nsq::nsqd {
 
 // Everything nsqd can be told at start, by its flag's name with `_` for `-`; filled from flags and
-// config file once, then immutable. Ranges are checked there (daemon/flags/check_options.cc), not where used.
+// config file once, then immutable. Ranges are checked there (daemon/flags/check_options.cc), not
+// where used.
 struct Options {
   // general
   LogLevel log_level = LogLevel::kInfo;

@@ -80,8 +80,8 @@ void EventLoop::RunOnce(bool wait) {
   // Whoever asked between turns has had his answer; the wait is not part of the turn.
   now_valid_ = false;
   wall_valid_ = false;
-  // ONCE in any case: without it libevent goes on while sockets are ready, and a turn of a busy loop
-  // would not end.
+  // ONCE in any case: without it libevent goes on while sockets are ready, and a turn of a busy
+  // loop would not end.
   event_base_loop(base_, may_wait ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK);
   EndTurn();
 }

@@ -53,6 +53,14 @@ std::string Hostname() {
   return name;
 }
 
+// Messages of the original wait here, and nobody will see them.
+void WarnOfForeignQueues(const std::string& data_path) {
+  const Result<std::vector<std::string>> names = PosixFiles().List(data_path);
+  if (!names.ok() || !std::binary_search(names->begin(), names->end(), "nsqd.dat")) return;
+  NSQ_LOG(kWarn, data_path, "/nsqd.dat: the topics and messages that another nsqd left in this ",
+          "data path are not imported by this version; its files are not touched");
+}
+
 }  // namespace
 
 struct Daemon::Worker {
@@ -187,6 +195,7 @@ Status Daemon::LoadTopics() {
   };
   const Result<std::vector<std::string>> names = ListTopics(PosixFiles(), options_.data_path);
   if (!names.ok()) return fail(names.status());
+  WarnOfForeignQueues(options_.data_path);
   std::vector<std::vector<std::string>> shares(workers_.size());
   for (const std::string& name : *names) shares[placement_.HomeOf(name)].push_back(name);
 
