@@ -4,12 +4,13 @@
 
 namespace nsq::nsqd {
 
-size_t Placement::HomeOf(std::string_view topic) {
+size_t Placement::HomeOf(std::string_view topic, size_t asker) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (const auto it = homes_.find(topic); it != homes_.end()) return it->second;
   const auto least = std::min_element(topics_.begin(), topics_.end());
-  const auto loop = static_cast<size_t>(least - topics_.begin());
-  ++*least;
+  const size_t loop =
+      topics_[asker] == *least ? asker : static_cast<size_t>(least - topics_.begin());
+  ++topics_[loop];
   homes_.emplace(std::string(topic), loop);
   return loop;
 }

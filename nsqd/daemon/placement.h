@@ -20,8 +20,10 @@ class Placement {
  public:
   explicit Placement(size_t loops) : topics_(loops, 0) {}
 
-  // The index of the topic's loop, chosen now if it has none.
-  size_t HomeOf(std::string_view topic);
+  // The index of the topic's loop, chosen now if it has none. Among loops with equally few topics
+  // `asker` comes first: who names a topic first mostly goes on publishing to it, and what does not
+  // cross loops wakes nobody.
+  size_t HomeOf(std::string_view topic, size_t asker = 0);
 
   // The same, but chooses none: nothing if there is no such topic.
   std::optional<size_t> Find(std::string_view topic);

@@ -259,7 +259,7 @@ void Shard::StartTopic(const std::string& name, const std::vector<std::string>& 
 size_t Shard::HomeOf(std::string_view topic) {
   if (world_.shards.size() == 1) return 0;
   if (const auto it = elsewhere_.find(topic); it != elsewhere_.end()) return it->second;
-  const size_t home = world_.placement.HomeOf(topic);
+  const size_t home = world_.placement.HomeOf(topic, index_);
   if (home != index_) {
     // Names of topics long gone must not pile up; what is forgotten is asked for again.
     if (elsewhere_.size() >= kMaxCachedHomes) elsewhere_.clear();

@@ -256,6 +256,15 @@ TEST(PlacementTest, NewTopicsGoToTheLoopWithTheFewest) {
   EXPECT_EQ(placement.HomeOf("e"), 0u);
 }
 
+TEST(PlacementTest, AmongEquallyLoadedLoopsTheAskerIsTheHome) {
+  Placement placement(3);
+  EXPECT_EQ(placement.HomeOf("a", 2), 2u);
+  EXPECT_EQ(placement.HomeOf("b", 2), 0u) << "2 has one topic more";
+  EXPECT_EQ(placement.HomeOf("c", 2), 1u);
+  EXPECT_EQ(placement.HomeOf("d", 2), 2u);
+  EXPECT_EQ(placement.HomeOf("b", 2), 0u) << "stays where it is";
+}
+
 TEST(HealthTest, IsBadWhileAnyTopicFails) {
   Health health;
   EXPECT_EQ(health.Text(), "OK");
