@@ -144,14 +144,15 @@ TEST_F(ShardTest, ATopicThatCannotBeMadeRefusesItsPublishesWhereverTheyComeFrom)
 class MovedTopicTest : public ShardTest {
  protected:
   MovedTopicTest() {
-    for (const char* const topic : {"x", "b", "c", "d"}) Publish(1, topic, "1");
+    Publish(0, "x", "1");
+    Publish(1, "x", "1");
     Turns();
     EXPECT_EQ(placement_.Find("x"), 0u);
     Act(0, TopicAction::kDeleteTopic, "x");
     Turns();
-    for (const char* const topic : {"e", "f"}) Publish(0, topic, "1");
+    Publish(0, "e", "1");
     Turns();
-    EXPECT_EQ(placement_.Find("f"), 0u);  // the next one goes to loop 1
+    EXPECT_EQ(placement_.Find("e"), 0u);  // the next one goes to loop 1
   }
 };
 
@@ -170,7 +171,7 @@ TEST_F(MovedTopicTest, PublishesFindItsNewHome) {
   Publish(1, "x", "new");
   Turns();
   EXPECT_EQ(placement_.Find("x"), 1u);
-  EXPECT_EQ(answers_.statuses, std::vector<std::string>(8, "ok"));
+  EXPECT_EQ(answers_.statuses, std::vector<std::string>(5, "ok"));
   EXPECT_THAT(Topics(), testing::Contains("x:2"));
 }
 
