@@ -35,10 +35,12 @@ struct LookupDesk::News : Letter {
 };
 
 struct LookupDesk::Question : Letter {
-  Question(LookupDesk* d, std::string_view t, Shard* a) : desk(d), topic(t), asker(a) {}
+  Question(LookupDesk* d, std::string_view t, uint64_t n, Shard* a)
+      : desk(d), topic(t), number(n), asker(a) {}
   void Open() noexcept override {
-    const auto answer = [asker = asker, topic = topic](std::vector<std::string> channels) {
-      asker->PostChannels(topic, std::move(channels));
+    const auto answer = [asker = asker, topic = topic,
+                         number = number](std::vector<std::string> channels) {
+      asker->PostChannels(topic, number, std::move(channels));
     };
     LookupPeers* const peers = desk->peers_.get();
     if (peers == nullptr || !peers->HasIdentifiedPeer()) {
@@ -49,6 +51,7 @@ struct LookupDesk::Question : Letter {
   }
   LookupDesk* const desk;
   const std::string topic;
+  const uint64_t number;
   Shard* const asker;
 };
 
@@ -64,8 +67,8 @@ void LookupDesk::Tell(Event event, std::string_view topic, std::string_view chan
   loop_.Post(std::make_unique<News>(this, event, topic, channel));
 }
 
-void LookupDesk::AskChannels(std::string_view topic, Shard* asker) {
-  loop_.Post(std::make_unique<Question>(this, topic, asker));
+void LookupDesk::AskChannels(std::string_view topic, uint64_t question, Shard* asker) {
+  loop_.Post(std::make_unique<Question>(this, topic, question, asker));
 }
 
 }  // namespace nsq::nsqd

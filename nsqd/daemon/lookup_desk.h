@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -32,7 +33,7 @@ class LookupDesk {
   enum class Event { kTopicCreated, kTopicDeleted, kChannelCreated, kChannelDeleted };
   void Tell(Event event, std::string_view topic, std::string_view channel);
   // Answered once, by Shard::PostChannels.
-  void AskChannels(std::string_view topic, Shard* asker);
+  void AskChannels(std::string_view topic, uint64_t question, Shard* asker);
 
  private:
   struct News;

@@ -96,11 +96,12 @@ struct Shard::CreateTopic : Letter {
 };
 
 struct Shard::ChannelsKnown : Letter {
-  ChannelsKnown(Shard* s, std::string t, std::vector<std::string> c)
-      : to(s), topic(std::move(t)), channels(std::move(c)) {}
-  void Open() noexcept override { to->StartTopic(topic, channels); }
+  ChannelsKnown(Shard* s, std::string t, uint64_t n, std::vector<std::string> c)
+      : to(s), topic(std::move(t)), question(n), channels(std::move(c)) {}
+  void Open() noexcept override { to->StartTopic(topic, question, channels); }
   Shard* const to;
   const std::string topic;
+  const uint64_t question;
   const std::vector<std::string> channels;
 };
 
@@ -238,22 +239,24 @@ Result<Topic*> Shard::GetOrCreateTopic(std::string_view name) {
   topics_.emplace(std::string(name), std::move(*opened));
   world_.lookup->Tell(LookupDesk::Event::kTopicCreated, name, {});
   // Nothing flows until the channels that lookupd knows of are there.
-  world_.lookup->AskChannels(name, this);
+  const uint64_t question = next_question_++;
+  asking_.insert_or_assign(std::string(name), question);
+  world_.lookup->AskChannels(name, question, this);
   return topic;
 }
 
-void Shard::PostChannels(const std::string& topic, std::vector<std::string> channels) {
-  loop_.Post(std::make_unique<ChannelsKnown>(this, topic, std::move(channels)));
+void Shard::PostChannels(const std::string& topic, uint64_t question,
+                         std::vector<std::string> channels) {
+  loop_.Post(std::make_unique<ChannelsKnown>(this, topic, question, std::move(channels)));
 }
 
-void Shard::StartTopic(const std::string& name, const std::vector<std::string>& channels) {
+void Shard::StartTopic(const std::string& name, uint64_t question,
+                       const std::vector<std::string>& channels) {
   home_.Assert();
-  Topic* const topic = FindTopic(name);
-  if (topic == nullptr || closing_) return;
-  for (const std::string& channel : channels) {
-    if (const Result<Channel*> made = topic->GetOrCreateChannel(channel); !made.ok()) break;
-  }
-  topic->Start();
+  const auto asked = asking_.find(name);
+  if (asked == asking_.end() || asked->second != question || closing_) return;
+  asking_.erase(asked);
+  if (Topic* const topic = FindTopic(name)) topic->Start(channels);
 }
 
 size_t Shard::HomeOf(std::string_view topic) {
@@ -299,6 +302,7 @@ void Shard::DeleteTopic(const std::string& name) {
   std::unique_ptr<Topic> topic = std::move(it->second);
   topics_.erase(it);
   last_topic_ = nullptr;
+  asking_.erase(name);
   world_.lookup->Tell(LookupDesk::Event::kTopicDeleted, name, {});
   topic->Delete();
   world_.placement.Forget(name);

@@ -86,7 +86,7 @@ class Shard : public Broker, private TopicObserver {
   void GatherStats(const StatsFilter& filter, std::function<void(DaemonStats)> done);
 
   // Any loop: what nsqlookupd knows of a topic of this shard, which may flow from then on.
-  void PostChannels(const std::string& topic, std::vector<std::string> channels);
+  void PostChannels(const std::string& topic, uint64_t question, std::vector<std::string> channels);
 
   // --- letters
 
@@ -132,7 +132,8 @@ class Shard : public Broker, private TopicObserver {
   void AcceptBatch(PublishBatch& batch);
   void OnBatchAnswered(RemoteBatch* batch);
   void AcceptSession(MovingSession moving, const std::string& topic, const std::string& channel);
-  void StartTopic(const std::string& name, const std::vector<std::string>& channels);
+  void StartTopic(const std::string& name, uint64_t question,
+                  const std::vector<std::string>& channels);
   Backend::ActionResult ActHere(TopicAction action, const std::string& topic,
                                 const std::string& channel) NSQ_REQUIRES(home_);
   void OnActed(uint64_t number, const Backend::ActionResult& result);
@@ -159,6 +160,9 @@ class Shard : public Broker, private TopicObserver {
   std::vector<std::unique_ptr<ActReply>> acted_ NSQ_GUARDED_BY(home_);  // answers to send
 
   uint64_t next_question_ NSQ_GUARDED_BY(home_) = 1;
+  // Topics that wait to hear of their channels, by the number of the question: an answer that was
+  // for a namesake, deleted since, is not theirs.
+  std::unordered_map<std::string, uint64_t> asking_ NSQ_GUARDED_BY(home_);
   std::unordered_map<uint64_t, std::function<void(const Backend::ActionResult&)>> acting_
       NSQ_GUARDED_BY(home_);
   std::unordered_map<uint64_t, std::unique_ptr<Gather>> gathering_ NSQ_GUARDED_BY(home_);

@@ -85,8 +85,13 @@ Topic::~Topic() {
   for (const Waiter& waiter : syncing_) waiter.publisher->OnPublished(waiter.ticket, Exiting());
 }
 
-void Topic::Start() {
+void Topic::Start(const std::vector<std::string>& channels) {
   home_.Assert();
+  for (const std::string& channel : channels) {
+    if (deleted_before_start_.contains(channel)) continue;
+    if (const Result<Channel*> made = GetOrCreateChannel(channel); !made.ok()) break;
+  }
+  deleted_before_start_.clear();
   started_ = true;
   UpdateFlow();
 }
@@ -341,6 +346,7 @@ void Topic::RemoveChannel(Channels::iterator it) {
     channel->WriteJournal();
     journal_->ChannelDeleted(channel->number());
   }
+  if (!started_) deleted_before_start_.insert(channel->name());
   progress_at_release_ = 0;
   JournalSoon();
   UpdateFlow();

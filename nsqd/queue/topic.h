@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -67,7 +68,9 @@ class Topic : private SegmentedLog::Listener {
   bool ephemeral() const { return ephemeral_; }
 
   // Lets messages flow to the channels.
-  void Start();
+  // Makes `channels` first, which is what nsqlookupd knew when it was asked, but for those that
+  // have been deleted here since.
+  void Start(const std::vector<std::string>& channels = {});
 
   // --- publishing
 
@@ -173,6 +176,7 @@ class Topic : private SegmentedLog::Listener {
   Sequence fanout_ NSQ_GUARDED_BY(home_);  // below it messages belong to the channels
   bool paused_ NSQ_GUARDED_BY(home_) = false;
   bool started_ NSQ_GUARDED_BY(home_) = false;
+  std::set<std::string, std::less<>> deleted_before_start_ NSQ_GUARDED_BY(home_);
   bool flowing_ NSQ_GUARDED_BY(home_) = false;
   bool leaving_ NSQ_GUARDED_BY(home_) = false;    // being deleted or closed
   std::vector<Held> held_ NSQ_GUARDED_BY(home_);  // deferred publishes from fanout_ on

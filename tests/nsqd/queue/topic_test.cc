@@ -16,6 +16,16 @@ using testing::IsEmpty;
 
 // --- fan-out
 
+// What nsqlookupd knew when it was asked must not bring back what was deleted meanwhile.
+TEST_F(TopicTest, AChannelDeletedBeforeTheStartIsNotMadeByIt) {
+  Open("t", false);
+  ASSERT_TRUE(topic_->GetOrCreateChannel("gone").ok());
+  ASSERT_TRUE(topic_->DeleteChannel("gone").ok());
+  topic_->Start({"gone", "known"});
+  EXPECT_EQ(topic_->ChannelNames(), std::vector<std::string>{"known"});
+  EXPECT_TRUE(topic_->GetOrCreateChannel("gone").ok()) << "but may be made again";
+}
+
 TEST_F(TopicTest, TheFirstChannelGetsAllThatWasBufferedASecondOnlyWhatComesLater) {
   Open();
   PublishOk({"1", "2"});
