@@ -202,6 +202,7 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "nsq_demo: %s\n", why.c_str());
     return 1;
   };
+  if (!config.Given("file")) return fail("--file is required");
   std::vector<std::string> lines = ReadLines(config.String("file"));
   if (lines.empty()) return fail("no lines in file '" + config.String("file") + "'");
   if (config.Strings("nsqd-tcp-address").empty() || config.Strings("nsqd-http-address").empty()) {
