@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "admin/json_writer.h"
+#include "common/html.h"
 #include "common/strings.h"
 #include "common/version.h"
 
@@ -20,29 +21,6 @@ std::string_view TypeOf(std::string_view name) {
   if (ending == "svg") return "image/svg+xml";
   if (ending == "png") return "image/png";
   return "text/plain; charset=utf-8";
-}
-
-std::string HtmlEscape(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      default:
-        escaped.push_back(c);
-    }
-  }
-  return escaped;
 }
 
 void ReplaceAll(std::string_view what, std::string_view with, std::string* text) {
@@ -97,9 +75,9 @@ Response Pages::Index(const Call& call) const {
   Response response;
   response.content_type = "text/html; charset=utf-8";
   response.body = index == nullptr ? std::string() : std::string(index->content);
-  ReplaceAll("{{BASE}}", HtmlEscape(config_.base_path == "/" ? "" : config_.base_path),
+  ReplaceAll("{{BASE}}", EscapeHtml(config_.base_path == "/" ? "" : config_.base_path),
              &response.body);
-  ReplaceAll("{{CONFIG}}", HtmlEscape(json.Take()), &response.body);
+  ReplaceAll("{{CONFIG}}", EscapeHtml(json.Take()), &response.body);
   response.headers.emplace_back("Cache-Control", "no-store");
   return response;
 }

@@ -25,6 +25,7 @@
 #include "common/event/event_loop.h"
 #include "common/event/signal_watch.h"
 #include "common/event/timer.h"
+#include "common/html.h"
 #include "common/http/exchange.h"
 #include "common/http/router.h"
 #include "common/log.h"
@@ -50,32 +51,6 @@ std::string EscapePath(std::string_view path) {
       escaped += c;
     } else {
       escaped += {'%', kHex[byte >> 4], kHex[byte & 15]};
-    }
-  }
-  return escaped;
-}
-
-std::string EscapeHtml(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&#34;";
-        break;
-      case '\'':
-        escaped += "&#39;";
-        break;
-      default:
-        escaped += c;
     }
   }
   return escaped;

@@ -16,29 +16,6 @@ constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 // What Go calls the default level, and shows when deflate is not in use.
 constexpr int kDefaultDeflateLevel = 6;
 
-bool IsContinuation(char c) { return (static_cast<uint8_t>(c) & 0xC0) == 0x80; }
-
-// Length of the valid UTF-8 sequence that `text` starts with; 0 if there is none.
-size_t Utf8Length(std::string_view text) {
-  const auto first = static_cast<uint8_t>(text[0]);
-  if (first < 0x80) return 1;
-  const size_t length = first >= 0xC2 && first < 0xE0   ? 2
-                        : first >= 0xE0 && first < 0xF0 ? 3
-                        : first >= 0xF0 && first < 0xF5 ? 4
-                                                        : 0;
-  if (length == 0 || text.size() < length) return 0;
-  if (!std::all_of(text.begin() + 1, text.begin() + static_cast<std::ptrdiff_t>(length),
-                   IsContinuation)) {
-    return 0;
-  }
-  const auto second = static_cast<uint8_t>(text[1]);
-  if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second >= 0xA0) ||
-      (first == 0xF0 && second < 0x90) || (first == 0xF4 && second >= 0x90)) {
-    return 0;
-  }
-  return length;
-}
-
 // The number of a "\uXXXX" that `text` starts with; 0 if it does not.
 uint32_t EscapedUnit(std::string_view text) {
   if (text.size() < 6 || text[0] != '\\' || text[1] != 'u') return 0;
@@ -74,7 +51,8 @@ std::string Repaired(std::string_view json) {
         if (!pair) put = kReplacement;
       }
     } else {
-      length = Utf8Length(json);
+      uint32_t rune = 0;
+      length = DecodeUtf8(json, &rune);
       if (length == 0) put = kReplacement;
       length = std::max<size_t>(length, 1);
     }

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string_view>
 
+#include "common/wire/frame.h"
+
 namespace nsq::nsqd {
 
 // A message's place in its topic's log. Counts by one; starts at the Unix time in microseconds at
@@ -35,8 +37,6 @@ struct SequenceRange {
 
 // What clients see of a message: node id (10 bits, 0..1023) and sequence as 16 lower-case hex
 // digits. Finding a message by its id is arithmetic, not a search.
-inline constexpr size_t kMessageIdBytes = 16;
-
 void FormatMessageId(uint16_t node, Sequence sequence, char* to);  // writes kMessageIdBytes
 
 // The sequence if `id` is one of this node's; nothing for any other 16 bytes.

@@ -43,9 +43,9 @@ TEST_F(PagesTest, EveryPageIsTheIndexDocument) {
 
 TEST_F(PagesTest, TheDocumentKnowsTheBasePathAndWhoAsks) {
   const std::string body = Get("/a\"b", {{"x-user", "root"}}, "/a\"b").body;
-  EXPECT_THAT(body, HasSubstr("/a&quot;b/static/main.js"));
-  EXPECT_THAT(body, HasSubstr("&quot;is_admin&quot;:true"));
-  EXPECT_THAT(Get("/").body, HasSubstr("&quot;is_admin&quot;:false"));
+  EXPECT_THAT(body, HasSubstr("/a&#34;b/static/main.js"));
+  EXPECT_THAT(body, HasSubstr("&#34;is_admin&#34;:true"));
+  EXPECT_THAT(Get("/").body, HasSubstr("&#34;is_admin&#34;:false"));
 }
 
 TEST_F(PagesTest, FilesAreServedFromTheProgramItself) {
