@@ -38,9 +38,12 @@ Connection::Connection(EventLoop& loop, DetachedConnection detached, Handler* ha
       in_(std::move(detached.in)),
       out_(std::move(detached.out)),
       encoded_(std::move(detached.encoded)),
-      filters_(std::move(detached.filters)) {
+      filters_(std::move(detached.filters)),
+      deaf_(detached.input_ended),
+      input_status_(std::move(detached.input_status)),
+      unoffered_(true) {
   Start();
-  if (!in_.empty()) loop_.AtTurnEnd(TurnPhase::kLog, &wake_);
+  if (!in_.empty() || deaf_ || HasMore()) loop_.AtTurnEnd(TurnPhase::kLog, &wake_);
   if (unsent_bytes() > 0) FlushAtTurnEnd();
 }
 
@@ -55,10 +58,19 @@ void Connection::Start() {
       loop_.base(), fd_.get(), EV_WRITE | EV_PERSIST,
       [](int, short, void* self) { static_cast<Connection*>(self)->FlushNow(); }, this);
   NSQ_CHECK(read_event_ != nullptr && write_event_ != nullptr);
-  WatchReads(true);
+  UpdateReads();
 }
 
-void Connection::WatchReads(bool on) {
+bool Connection::WantsReads() const {
+  if (lingering_) return true;
+  return !paused_ && !eof_ && !deaf_ && !closing_ && !HasMore();
+}
+
+void Connection::UpdateReads() {
+  if (closed()) return;
+  const bool on = WantsReads();
+  if (on == reading_) return;
+  reading_ = on;
   if (on) {
     event_add(read_event_, nullptr);
   } else {
@@ -76,19 +88,43 @@ void Connection::WatchWrites(bool on) {
 
 void Connection::PushFilter(std::unique_ptr<StreamFilter> filter) {
   loop_.home().Assert();
-  NSQ_DCHECK(out_.empty());
-  filters_.push_back(std::move(filter));
-  const size_t index = filters_.size() - 1;
-  if (offering_) {
-    if (!first_new_filter_) first_new_filter_ = index;
+  NSQ_DCHECK(!opening_);
+  if (closed()) return;
+  if (filters_.empty()) {
+    if (encoded_.empty()) std::swap(encoded_, out_);
+    encoded_.Append(out_.view());
+    out_.Consume(out_.size());
+  } else if (const Status status = EncodeOut(); !status.ok()) {
+    Fail(status);
     return;
   }
-  const Buffer rest = std::move(in_);
-  if (const Status status = DecodeInto(index, rest.view()); !status.ok()) {
+  Buffer greeting;
+  if (const Status status = filter->Start(&greeting); !status.ok()) {
     Fail(status);
-  } else if (!in_.empty()) {
-    loop_.AtTurnEnd(TurnPhase::kLog, &wake_);
+    return;
   }
+  filters_.push_back(std::move(filter));
+  opening_ = !filters_.back()->ready();
+  Reply(filters_.size() - 1, std::move(greeting));
+  if (!first_new_filter_) first_new_filter_ = filters_.size() - 1;
+  if (!offering_) loop_.AtTurnEnd(TurnPhase::kLog, &wake_);
+}
+
+void Connection::AbandonFilter() {
+  loop_.home().Assert();
+  NSQ_DCHECK(opening_);
+  opening_ = false;
+  filters_.pop_back();
+  first_new_filter_.reset();
+  in_.Consume(in_.size());
+  deaf_ = true;
+  abandoned_ = true;
+  UpdateReads();
+}
+
+void Connection::TrimFilters() {
+  loop_.home().Assert();
+  for (const auto& filter : filters_) filter->Trim();
 }
 
 size_t Connection::OfferToHandler(std::string_view data) {
@@ -102,15 +138,16 @@ void Connection::PauseReading() {
   loop_.home().Assert();
   if (paused_ || closed()) return;
   paused_ = true;
-  WatchReads(false);
+  UpdateReads();
 }
 
 void Connection::ResumeReading() {
   loop_.home().Assert();
   if (!paused_ || closed() || closing_) return;
   paused_ = false;
-  if (!eof_) WatchReads(true);
-  if (!in_.empty() || eof_) loop_.AtTurnEnd(TurnPhase::kLog, &wake_);
+  unoffered_ = true;
+  UpdateReads();
+  if (!in_.empty() || eof_ || deaf_ || HasMore()) loop_.AtTurnEnd(TurnPhase::kLog, &wake_);
 }
 
 void Connection::OnReadable() {
@@ -120,6 +157,8 @@ void Connection::OnReadable() {
     Linger();
     return;
   }
+  TakeOver();
+  if (closed() || !WantsReads()) return;
   // The usual case reads where nothing need be kept; the rest of a long command is read to where
   // its beginning lies.
   const bool into_buffer = !in_.empty() && filters_.empty();
@@ -132,88 +171,132 @@ void Connection::OnReadable() {
   }
   if (n == 0) {
     eof_ = true;
-    WatchReads(false);
     Offer();  // what was held back by a pause that has just ended
-    if (!closed() && !paused_ && !closing_) TellEof();
     return;
   }
   const std::string_view got(to, static_cast<size_t>(n));
   if (in_.empty() && filters_.empty()) {
     const size_t used = OfferToHandler(got);
     if (closed()) return;
-    const std::string_view rest = got.substr(used);
-    if (const auto first_new = std::exchange(first_new_filter_, std::nullopt)) {
-      if (const Status status = DecodeInto(*first_new, rest); !status.ok()) {
-        Fail(status);
-      } else {
-        Offer();
-      }
-    } else if (!rest.empty()) {
-      in_.Append(rest);
-    }
+    in_.Append(got.substr(used));
+    if (TakeOver()) Offer();
     return;
   }
   if (filters_.empty()) {
     in_.Commit(got.size());
-  } else if (const Status status = DecodeInto(0, got); !status.ok()) {
-    Fail(status);
-    return;
+  } else {
+    DecodeInto(0, got);
   }
   Offer();
 }
 
+// Offers what is there until the handler takes no more of it.
 void Connection::Offer() {
-  while (!in_.empty() && !paused_ && !closed() && !closing_) {
+  TakeOver();
+  while (!in_.empty() && !paused_ && !closed() && !closing_ && !abandoned_) {
     const size_t used = OfferToHandler(in_.view());
     if (closed()) return;
     in_.Consume(used);
-    const auto first_new = std::exchange(first_new_filter_, std::nullopt);
-    if (!first_new) {
-      if (used == 0) break;
-      continue;
-    }
-    const Buffer rest = std::move(in_);
-    if (const Status status = DecodeInto(*first_new, rest.view()); !status.ok()) {
-      Fail(status);
-      return;
-    }
+    if (!TakeOver() && used == 0) break;
   }
+  if (closed()) return;
   in_.Shrink(kKeepBytes);
+  UpdateReads();
+  if (paused_ || closing_ || abandoned_) return;
+  unoffered_ = false;
+  if (HasMore()) {
+    // One piece a turn: others have something to say, too.
+    loop_.AtTurnEnd(TurnPhase::kLog, &wake_);
+  } else if (eof_ || deaf_) {
+    TellEof();
+  }
+}
+
+// --- filters
+
+bool Connection::HasMore() const {
+  for (const auto& filter : filters_) {
+    if (filter->has_more()) return true;
+  }
+  return false;
+}
+
+// Lets the innermost filter that has stopped at its limit go on.
+void Connection::DecodeMore() {
+  for (size_t i = filters_.size(); i-- > 0;) {
+    if (!filters_[i]->has_more()) continue;
+    DecodeInto(i, {});
+    return;
+  }
+}
+
+// What was received before a filter was pushed, and not consumed, is in its form.
+// Returns whether there was one.
+bool Connection::TakeOver() {
+  bool any = false;
+  while (const auto first_new = std::exchange(first_new_filter_, std::nullopt)) {
+    any = true;
+    const Buffer rest = std::move(in_);
+    if (!rest.empty()) DecodeInto(*first_new, rest.view());
+  }
+  return any;
 }
 
 // Passes `outer` through the filters from `first_filter` inwards and appends the result to in_.
-Status Connection::DecodeInto(size_t first_filter, std::string_view outer) {
+void Connection::DecodeInto(size_t first_filter, std::string_view outer) {
+  unoffered_ = true;
   Buffer stages[2];
   std::string_view bytes = outer;
-  for (size_t i = first_filter; i < filters_.size(); ++i) {
+  Status status;
+  for (size_t i = first_filter; i < filters_.size() && !closed(); ++i) {
     const bool last = i + 1 == filters_.size();
     Buffer& stage = stages[i % 2];
     stage.Consume(stage.size());
     Buffer reply;
-    if (const Status status = filters_[i]->Decode(bytes, last ? &in_ : &stage, &reply);
-        !status.ok()) {
-      return status;
-    }
-    // What this layer answers goes out through the layers around it.
-    for (size_t j = i; j-- > 0 && !reply.empty();) {
-      Buffer wrapped;
-      if (const Status status = filters_[j]->Encode(reply.view(), &wrapped); !status.ok()) {
-        return status;
-      }
-      reply = std::move(wrapped);
-    }
-    if (!reply.empty()) {
-      encoded_.Append(reply.view());
-      FlushAtTurnEnd();
-    }
+    Status decoded = filters_[i]->Decode(bytes, last ? &in_ : &stage, &reply);
+    if (status.ok()) status = std::move(decoded);
+    Reply(i, std::move(reply));
     if (!last) bytes = stage.view();
   }
-  if (filters_.empty() || first_filter >= filters_.size()) in_.Append(outer);
-  return Status();
+  if (closed()) return;
+  if (!opening_) {
+    if (!status.ok()) EndInput(std::move(status));
+    return;
+  }
+  if (!status.ok()) {
+    AbandonFilter();
+  } else if (!filters_.back()->ready()) {
+    return;
+  }
+  opening_ = false;
+  if (!out_.empty()) FlushAtTurnEnd();
+  handler_->OnFilterReady(status);
+}
+
+void Connection::EndInput(Status why) {
+  // A stream that the peer has ended in good order is an end like any other.
+  if (!deaf_ && why.code() != Code::kUnavailable) input_status_ = std::move(why);
+  deaf_ = true;
+  UpdateReads();
+}
+
+// What a layer says of its own goes out through the layers around it.
+void Connection::Reply(size_t filter, Buffer reply) {
+  for (size_t i = filter; i-- > 0 && !reply.empty();) {
+    Buffer wrapped;
+    if (const Status status = filters_[i]->Encode(reply.view(), &wrapped); !status.ok()) {
+      Fail(status);
+      return;
+    }
+    reply = std::move(wrapped);
+  }
+  if (reply.empty()) return;
+  encoded_.Append(reply.view());
+  FlushAtTurnEnd();
 }
 
 Status Connection::EncodeOut() {
-  if (filters_.empty() || out_.empty()) return Status();
+  if (filters_.empty() || out_.empty() || opening_) return Status();
   Buffer bytes = std::move(out_);
   for (size_t i = filters_.size(); i-- > 0;) {
     Buffer wrapped;
@@ -231,8 +314,8 @@ void Connection::FlushNow() {
     Fail(status);
     return;
   }
-  // With a filter everything stands in encoded_; without one only what a filter's end left.
-  while (unsent_bytes() > 0) {
+  // With a filter all that may leave stands in encoded_; without one, what one has left there.
+  while (!encoded_.empty() || (filters_.empty() && !out_.empty())) {
     Buffer& from = encoded_.empty() ? out_ : encoded_;
     const ssize_t n = ::send(fd_.get(), from.data().data(), from.size(), MSG_NOSIGNAL);
     if (n < 0) {
@@ -260,7 +343,7 @@ void Connection::FlushNow() {
     lingering_ = true;
     ::shutdown(fd_.get(), SHUT_WR);
     closing_timer_->ArmAfter(kLingerTime);
-    WatchReads(true);
+    UpdateReads();
     return;
   }
   if (was_stuck) handler_->OnDrained();
@@ -270,7 +353,15 @@ void Connection::CloseAfterFlush() {
   loop_.home().Assert();
   if (closed() || closing_) return;
   closing_ = true;
-  WatchReads(false);
+  UpdateReads();
+  if (!opening_ && EncodeOut().ok()) {
+    for (size_t i = filters_.size(); i-- > 0;) {
+      Buffer last;
+      filters_[i]->Finish(&last);
+      Reply(i, std::move(last));
+    }
+    if (closed()) return;
+  }
   FlushAtTurnEnd();
   closing_timer_ = std::make_unique<Timer>(loop_, [this] {
     Fail(lingering_ ? Status() : Status(Code::kTimeout, "write: peer does not read"));
@@ -292,9 +383,12 @@ void Connection::OnWake() {
     handler_->OnClosed(failure_);
     return;
   }
+  if (closed()) return;
+  TakeOver();
   if (closed() || paused_ || closing_) return;
+  // More only once the handler has looked at all there is: in_ must not grow with every pause.
+  if (in_.empty() || !unoffered_) DecodeMore();
   Offer();
-  if (eof_ && !closed() && !paused_ && !closing_) TellEof();
 }
 
 void Connection::TellEof() {
@@ -319,11 +413,12 @@ void Connection::Close() {
 
 DetachedConnection Connection::Detach() {
   loop_.home().Assert();
-  NSQ_DCHECK(!closed() && !offering_);
+  NSQ_DCHECK(!closed() && !offering_ && !opening_ && !first_new_filter_);
   event_free(std::exchange(read_event_, nullptr));
   event_free(std::exchange(write_event_, nullptr));
-  return DetachedConnection{std::move(fd_), std::move(in_), std::move(out_), std::move(encoded_),
-                            std::move(filters_)};
+  return DetachedConnection{std::move(fd_),          std::move(in_),      std::move(out_),
+                            std::move(encoded_),     std::move(filters_), deaf_,
+                            std::move(input_status_)};
 }
 
 }  // namespace nsq

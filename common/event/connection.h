@@ -26,6 +26,8 @@ struct DetachedConnection {
   Buffer out;                                          // not yet through the filters
   Buffer encoded;                                      // through the filters, not yet sent
   std::vector<std::unique_ptr<StreamFilter>> filters;  // outermost first
+  bool input_ended = false;                            // by a filter
+  Status input_status;
 };
 
 // A connected stream socket: reads, filters, and writes once a turn.
@@ -46,9 +48,9 @@ class Connection {
     // (what was offered would be lost) nor destroy it (DeferDelete it).
     virtual size_t OnData(std::string_view data) = 0;
 
-    // The peer has ended its side; nothing more will come. Called once. `rest` was received and not
-    // consumed. The connection stays open for what is still to be said: end it by Close or
-    // CloseAfterFlush.
+    // The peer has ended its side, or a filter does not understand it any more (input_status());
+    // nothing more will come. Called once. `rest` was received and not consumed. The connection
+    // stays open for what is still to be said: end it by Close or CloseAfterFlush.
     virtual void OnEof(std::string_view rest) = 0;
 
     // The connection broke, or CloseAfterFlush is done (kOk). It is closed; called once, never
@@ -57,6 +59,11 @@ class Connection {
 
     // All that was said has been handed to the kernel, after it had not been for a while.
     virtual void OnDrained() {}
+
+    // The filter pushed last, which had to shake hands first, can carry what is said (kOk), or
+    // never will: then it is off again, what is said goes out without it, and nothing more is
+    // read; OnEof does not follow. Never called from inside a method of Connection.
+    virtual void OnFilterReady(const Status& /*status*/) {}
   };
 
   // `handler` outlives the connection. Reading starts with the next turn.
@@ -75,10 +82,15 @@ class Connection {
   // Bytes taken by the kernel so far: whether it still moves tells a slow peer from a stuck one.
   uint64_t sent_bytes() const { return sent_bytes_; }
 
-  // Adds a layer next to the session. Bytes said before go out without it, and must be flushed
-  // first (FlushNow); bytes received and not yet consumed are taken to be in the new layer's form.
+  // Adds a layer next to the session. Bytes said before go out without it; bytes received and not
+  // yet consumed are taken to be in the new layer's form. A filter that has to shake hands holds
+  // back what is said until OnFilterReady; none may be pushed behind it until then.
   void PushFilter(std::unique_ptr<StreamFilter> filter);
   bool filtered() const { return !filters_.empty(); }
+  // Takes a filter off that is not ready, as if it had failed; OnFilterReady is not called.
+  void AbandonFilter();
+  // Gives back what the filters can do without. For now and then.
+  void TrimFilters();
 
   // While paused nothing is read; OnData is not called.
   void PauseReading();
@@ -106,6 +118,8 @@ class Connection {
 
   // Whether the peer has ended its side.
   bool eof() const { return eof_; }
+  // Why a filter understands nothing more; kOk if none has said so.
+  const Status& input_status() const { return input_status_; }
 
  private:
   struct FlushTask : TurnTask {
@@ -120,7 +134,8 @@ class Connection {
   };
 
   void Start();
-  void WatchReads(bool on);
+  bool WantsReads() const;
+  void UpdateReads();
   void WatchWrites(bool on);
   void OnReadable();
   void OnWake();
@@ -128,7 +143,12 @@ class Connection {
   void Offer();
   void TellEof();
   void Linger();
-  Status DecodeInto(size_t first_filter, std::string_view outer);
+  bool HasMore() const;
+  void DecodeMore();
+  bool TakeOver();
+  void DecodeInto(size_t first_filter, std::string_view outer);
+  void Reply(size_t filter, Buffer reply);
+  void EndInput(Status why);
   Status EncodeOut();
   void Fail(Status why);
 
@@ -150,8 +170,14 @@ class Connection {
   bool eof_ = false;
   bool eof_told_ = false;
   bool offering_ = false;  // inside OnData
-  // The first filter pushed during OnData: what is left is in its form.
+  // The first filter pushed since in_ was looked at: what is in there is in its form.
   std::optional<size_t> first_new_filter_;
+  bool reading_ = false;    // the kernel is asked
+  bool opening_ = false;    // the last filter is not ready
+  bool deaf_ = false;       // a filter understands nothing more
+  Status input_status_;     // why
+  bool abandoned_ = false;  // by AbandonFilter: nothing more is offered
+  bool unoffered_ = false;  // in_ holds what the handler has not seen, or asked to see again
   bool stuck_ = false;      // the kernel took less than all
   bool closing_ = false;    // CloseAfterFlush
   bool lingering_ = false;  // sending side shut, waiting for the peer's end

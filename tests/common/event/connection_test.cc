@@ -42,7 +42,13 @@ struct LineReader : Connection::Handler {
     closed_by = why;
   }
   void OnDrained() override { ++drains; }
+  void OnFilterReady(const Status& status) override {
+    ready.push_back(status);
+    if (on_ready) on_ready();
+  }
 
+  std::vector<Status> ready;
+  std::function<void()> on_ready;
   std::vector<std::string> lines;
   std::function<void(const std::string&)> on_line;
   bool stop_after_line = false;
@@ -439,12 +445,213 @@ TEST_F(ConnectionTest, WhatAFilterAnswersGoesThroughTheFiltersAroundIt) {
   EXPECT_EQ(reader_.offers, 0);
 }
 
-TEST_F(ConnectionTest, BytesThatAreNotOfTheLayerCloseTheConnection) {
+TEST_F(ConnectionTest, BytesThatAreNotOfTheLayerEndWhatThePeerSays) {
   connection_->PushFilter(std::make_unique<PacketFilter>());
-  Send(PacketFilter::Packed("!"));
+  Send(PacketFilter::Packed("good\nha") + PacketFilter::Packed("!") + PacketFilter::Packed("lf\n"));
   Turns();
-  EXPECT_EQ(reader_.closes, 1);
-  EXPECT_EQ(reader_.closed_by.code(), Code::kCorrupt);
+  EXPECT_EQ(reader_.lines, Lines{"good"});
+  EXPECT_EQ(reader_.rest, "ha");
+  EXPECT_EQ(reader_.eofs, 1);
+  EXPECT_FALSE(connection_->eof());
+  EXPECT_EQ(connection_->input_status().code(), Code::kCorrupt);
+  Say("bye");
+  connection_->CloseAfterFlush();
+  Turns();
+  EXPECT_EQ(Received(), PacketFilter::Packed("bye") + "<EOF>");
+}
+
+// Each byte stands for a hundred lines: they come out a thousand bytes at a time.
+struct BombFilter : StreamFilter {
+  Status Decode(std::string_view outer, Buffer* inner, Buffer*) override {
+    EXPECT_TRUE(left == 0 || outer.empty()) << "nothing new before it has gone on";
+    left += outer.size() * 100;
+    for (int i = 0; i < 10 && left > 0; ++i, --left) inner->Append("line\n");
+    return Status();
+  }
+  bool has_more() const override { return left > 0; }
+  Status Encode(std::string_view inner, Buffer* outer) override {
+    outer->Append(inner);
+    return Status();
+  }
+  size_t left = 0;
+};
+
+TEST_F(ConnectionTest, WhatGrowsInAFilterComesInPiecesOverSeveralTurns) {
+  connection_->PushFilter(std::make_unique<XorFilter>('K'));
+  connection_->PushFilter(std::make_unique<BombFilter>());
+  Send("123");
+  ::shutdown(peer_.get(), SHUT_WR);
+  Turns(5);
+  EXPECT_GT(reader_.lines.size(), 10u);
+  EXPECT_LE(reader_.lines.size(), 60u);
+  EXPECT_EQ(reader_.eofs, 0) << "not before all of it has come out";
+  Turns(40);
+  EXPECT_EQ(reader_.lines.size(), 300u);
+  EXPECT_EQ(reader_.eofs, 1);
+}
+
+TEST_F(ConnectionTest, PausedOrResumedOverAndOverAFilterAddsNothingToWhatIsNotConsumed) {
+  connection_->PushFilter(std::make_unique<BombFilter>());
+  reader_.stop_after_line = true;
+  reader_.on_line = [this](const std::string&) { connection_->PauseReading(); };
+  Send("1");
+  size_t before = 0;
+  for (int i = 0; i < 12; ++i) {
+    Turns();
+    EXPECT_EQ(reader_.lines.size(), before + 1);
+    before = reader_.lines.size();
+    connection_->ResumeReading();
+  }
+  reader_.on_line = nullptr;
+  Turns(200);
+  EXPECT_EQ(reader_.lines.size(), 100u);
+}
+
+TEST_F(ConnectionTest, AFilterWithMoreMovesToAnotherConnection) {
+  connection_->PushFilter(std::make_unique<BombFilter>());
+  Send("1");
+  Turns(1);
+  const size_t before = reader_.lines.size();
+  EXPECT_LT(before, 100u);
+  LineReader next;
+  Connection moved(loop_, connection_->Detach(), &next);
+  Turns(40);
+  EXPECT_EQ(before + next.lines.size(), 100u);
+}
+
+// Hello in, hello out, then bytes as they are; anything else is a failure.
+struct ShakingFilter : StreamFilter {
+  explicit ShakingFilter(bool first = false) : speaks_first(first) {}
+  Status Start(Buffer* outer) override {
+    if (speaks_first) outer->Append("HELLO");
+    return Status();
+  }
+  bool ready() const override { return is_ready; }
+  Status Decode(std::string_view outer, Buffer* inner, Buffer* reply) override {
+    heard += outer;
+    if (!is_ready) {
+      if (heard.size() < 5) return Status();
+      if (!heard.starts_with("HELLO")) {
+        reply->Append("ALERT");
+        return Status(Code::kInvalid, "no hello");
+      }
+      heard.erase(0, 5);
+      is_ready = true;
+      if (!speaks_first) reply->Append("HELLO");
+    }
+    inner->Append(heard);
+    heard.clear();
+    return Status();
+  }
+  Status Encode(std::string_view inner, Buffer* outer) override {
+    EXPECT_TRUE(is_ready);
+    outer->Append(inner);
+    return Status();
+  }
+  void Finish(Buffer* outer) override { outer->Append("BYE"); }
+  const bool speaks_first;
+  bool is_ready = false;
+  std::string heard;
+};
+
+TEST_F(ConnectionTest, WhatIsSaidDuringAHandshakeWaitsForItsEnd) {
+  for (const bool pipelined : {false, true}) {
+    Renew();
+    reader_.lines.clear();
+    reader_.ready.clear();
+    reader_.on_line = [this](const std::string& line) {
+      reader_.stop_after_line = line == "upgrade";
+      if (line != "upgrade") return;
+      Say("plain");
+      connection_->PushFilter(std::make_unique<XorFilter>('K'));
+      connection_->PushFilter(std::make_unique<ShakingFilter>());
+      Say("inside");
+    };
+    Send("upgrade\n" + (pipelined ? Xor("HELLOafter\n", 'K') : ""));
+    if (!pipelined) {
+      Turns();
+      EXPECT_EQ(Received(), "plain");
+      Send(Xor("HEL", 'K'));
+      Turns();
+      EXPECT_EQ(Received(), "");
+      EXPECT_EQ(reader_.ready.size(), 0u);
+      Send(Xor("LOafter\n", 'K'));
+    }
+    Turns();
+    EXPECT_EQ(Received(), (pipelined ? "plain" : "") + Xor("HELLOinside", 'K'));
+    ASSERT_EQ(reader_.ready.size(), 1u);
+    EXPECT_TRUE(reader_.ready[0].ok());
+    EXPECT_EQ(reader_.lines, (Lines{"upgrade", "after"}));
+  }
+}
+
+TEST_F(ConnectionTest, AFilterMayBePushedWhenTheOneBeforeItIsReady) {
+  reader_.on_ready = [this] {
+    Say("ready");
+    connection_->PushFilter(std::make_unique<XorFilter>('K'));
+  };
+  const std::string stream = "HELLO" + Xor("one\ntwo\n", 'K');
+  for (size_t cut = 0; cut <= stream.size(); ++cut) {
+    Renew();
+    reader_.lines.clear();
+    connection_->PushFilter(std::make_unique<ShakingFilter>());
+    if (cut > 0) Send(stream.substr(0, cut));
+    Turns(2);
+    Send(stream.substr(cut));
+    Turns(2);
+    ASSERT_EQ(reader_.lines, (Lines{"one", "two"})) << cut;
+    ASSERT_EQ(Received(), "HELLOready");
+  }
+}
+
+TEST_F(ConnectionTest, AfterAHandshakeThatFailedWhatIsSaidGoesOutWithoutIt) {
+  connection_->PushFilter(std::make_unique<ShakingFilter>());
+  reader_.on_ready = [this] {
+    Say("sorry");
+    connection_->CloseAfterFlush();
+  };
+  Send("GET / HTTP/1.0\n\n");
+  Turns();
+  ASSERT_EQ(reader_.ready.size(), 1u);
+  EXPECT_EQ(reader_.ready[0].code(), Code::kInvalid);
+  EXPECT_EQ(Received(), "ALERTsorry<EOF>");
+  EXPECT_EQ(reader_.offers + reader_.eofs, 0);
+}
+
+TEST_F(ConnectionTest, AHandshakeThatTakesTooLongCanBeAbandoned) {
+  connection_->PushFilter(std::make_unique<ShakingFilter>());
+  Send("HEL");
+  Turns();
+  connection_->AbandonFilter();
+  Say("too late");
+  connection_->CloseAfterFlush();
+  Send("LO");
+  Turns();
+  EXPECT_EQ(Received(), "too late<EOF>");
+  EXPECT_EQ(reader_.offers + reader_.eofs, 0);
+  EXPECT_EQ(reader_.ready.size(), 0u);
+}
+
+TEST_F(ConnectionTest, AClientsFilterSpeaksFirst) {
+  connection_->PushFilter(std::make_unique<ShakingFilter>(true));
+  Say("question");
+  Turns();
+  EXPECT_EQ(Received(), "HELLO");
+  Send("HELLO");
+  Turns();
+  EXPECT_EQ(Received(), "question");
+  ASSERT_EQ(reader_.ready.size(), 1u);
+}
+
+TEST_F(ConnectionTest, AFiltersLastWordsFollowTheSessions) {
+  connection_->PushFilter(std::make_unique<XorFilter>('K'));
+  connection_->PushFilter(std::make_unique<ShakingFilter>());
+  Send(Xor("HELLO", 'K'));
+  Turns();
+  Say("bye then");
+  connection_->CloseAfterFlush();
+  Turns();
+  EXPECT_EQ(Received(), Xor("HELLObye thenBYE", 'K') + "<EOF>");
 }
 
 // What a connection carries to another loop.
