@@ -151,6 +151,8 @@ void EventLoop::OpenLetters() {
   Now();
   const std::vector<std::unique_ptr<Letter>> letters = mailbox_.Take();
   stats_.letters += letters.size();
+  stats_.last_letters = letters.size();
+  stats_.most_letters = std::max(stats_.most_letters, stats_.last_letters);
   for (const auto& letter : letters) letter->Open();
 }
 
@@ -190,6 +192,7 @@ void EventLoop::EndTurn() {
   ++stats_.turns;
   stats_.busy += busy;
   stats_.longest_turn = std::max(stats_.longest_turn, busy);
+  stats_.turn_durations.Add(busy);
   if (busy > kSlowTurn) {
     ++stats_.slow_turns;
     LogSlowTurn(busy);

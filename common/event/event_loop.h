@@ -10,6 +10,7 @@
 
 #include "common/event/home.h"
 #include "common/event/mailbox.h"
+#include "common/metrics/histogram.h"
 #include "common/time.h"
 
 struct event;
@@ -59,9 +60,12 @@ struct Deferrable {
 struct LoopStats {
   uint64_t turns = 0;
   uint64_t letters = 0;
-  uint64_t slow_turns = 0;  // longer than kSlowTurn
-  Duration busy{0};         // in turns, waiting not counted
+  uint64_t last_letters = 0;  // that had come when the mailbox was last opened
+  uint64_t most_letters = 0;  // at one time
+  uint64_t slow_turns = 0;    // longer than kSlowTurn
+  Duration busy{0};           // in turns, waiting not counted
   Duration longest_turn{0};
+  metrics::Histogram turn_durations;
 };
 
 // One thread's libevent loop, cut into turns: wait, callbacks and letters, then the turn's end.

@@ -17,13 +17,15 @@ namespace fs = std::filesystem;
 // A folder, and those of ours below it that it may include; its own is always allowed.
 const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"common", {}},
-    {"common/event", {"common"}},
+    {"common/metrics", {"common"}},
+    {"common/event", {"common", "common/metrics"}},
     {"common/wire", {"common", "common/event"}},
     {"common/config", {"common", "common/wire"}},
     {"common/http", {"common", "common/event", "common/wire", "common/config"}},
     {"nsqd", {"common", "nsqd/storage"}},  // options.h
-    {"nsqd/storage", {"common", "common/event", "common/wire"}},
-    {"nsqd/queue", {"common", "common/event", "common/wire", "nsqd", "nsqd/storage"}},
+    {"nsqd/storage", {"common", "common/event", "common/metrics", "common/wire"}},
+    {"nsqd/queue",
+     {"common", "common/event", "common/metrics", "common/wire", "nsqd", "nsqd/storage"}},
     {"nsqd/protocol",
      {"common", "common/event", "common/wire", "nsqd", "nsqd/storage", "nsqd/queue"}},
     {"nsqd/http",

@@ -175,8 +175,12 @@ TEST_F(EventLoopTest, ASlowTurnIsCountedAndLoggedWithWhatItDid) {
   EXPECT_EQ(loop_.stats().slow_turns, 1u);
   EXPECT_GT(loop_.stats().longest_turn, EventLoop::kSlowTurn);
   loop_.RunOnce(false);
-  EXPECT_EQ(loop_.stats().slow_turns, 1u);
-  EXPECT_EQ(loop_.stats().turns, 2u);
+  const LoopStats stats = loop_.stats();
+  EXPECT_EQ(stats.slow_turns, 1u);
+  EXPECT_EQ(stats.turns, 2u);
+  EXPECT_EQ(stats.turn_durations.count(), 2u);
+  EXPECT_NEAR(stats.turn_durations.sum_seconds(), static_cast<double>(stats.busy.count()) / 1e9,
+              1e-9);
 }
 
 TEST_F(EventLoopTest, WaitingIsNotPartOfATurn) {
