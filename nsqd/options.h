@@ -27,8 +27,12 @@ struct Options {
   int broadcast_tcp_port = 0;   // 0: the one bound
   int broadcast_http_port = 0;  // 0: the one bound
   std::vector<std::string> lookupd_tcp_addresses;
+  std::vector<std::string> auth_http_addresses;  // not empty: clients must AUTH
+  bool auth_http_post = false;                   // else GET
   Duration http_client_connect_timeout = seconds(2);
   Duration http_client_request_timeout = seconds(5);
+  std::string tls_root_ca_file;  // empty: the system's
+  int tls_min_version = 0x0301;  // TLS 1.0, as on the wire
   std::string topology_region;
   std::string topology_zone;
 

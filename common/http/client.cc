@@ -143,6 +143,20 @@ class Client::Deadlines {
     thread_.join();
   }
 
+  // Whether Abort was called.
+  bool aborted() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return aborted_;
+  }
+  // Shuts down all sockets now.
+  void Abort() {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      aborted_ = true;
+    }
+    wake_.notify_one();
+  }
+
   // Watches a socket, by a descriptor of its own.
   class Watch {
    public:
@@ -185,7 +199,7 @@ class Client::Deadlines {
         continue;
       }
       const SteadyTime next = sockets_.begin()->first;
-      if (std::chrono::steady_clock::now() < next) {
+      if (!aborted_ && std::chrono::steady_clock::now() < next) {
         wake_.wait_until(lock, next);
         continue;
       }
@@ -198,6 +212,7 @@ class Client::Deadlines {
   std::condition_variable wake_;
   std::multimap<SteadyTime, Socket> sockets_;
   bool stopping_ = false;
+  bool aborted_ = false;
   std::thread thread_;  // last: it uses the others
 };
 
@@ -221,6 +236,8 @@ Client::Client(ClientOptions options)
 }
 
 Client::~Client() = default;
+
+void Client::Abort() { deadlines_->Abort(); }
 
 Result<Response> Client::Get(const std::string& url, const Headers& headers) {
   return Ask({"GET", url, "", headers, {}});
@@ -290,6 +307,7 @@ Result<Response> Client::AskOnce(const Call& call, std::string* location) {
   const Result<Url> url = ParseUrl(call.url);
   if (!url.ok()) return call.Failed(Code::kInvalid, url.status().detail());
   const auto remaining = [&call] { return call.deadline - std::chrono::steady_clock::now(); };
+  if (deadlines_->aborted()) return call.Failed(Code::kUnavailable, "operation was canceled");
 
   std::unique_ptr<httplib::ClientImpl> client;
   if (url->is_tls) {
@@ -297,6 +315,9 @@ Result<Response> Client::AskOnce(const Call& call, std::string* location) {
                                                     options_.tls.key_file);
     if (!options_.tls.ca_file.empty()) tls->set_ca_cert_path(options_.tls.ca_file);
     tls->enable_server_certificate_verification(!options_.tls.skip_verify);
+    if (options_.tls.min_version != 0 && tls->ssl_context() != nullptr) {
+      SSL_CTX_set_min_proto_version(tls->ssl_context(), options_.tls.min_version);
+    }
     client = std::move(tls);
   } else {
     client = std::make_unique<httplib::ClientImpl>(url->host, url->port);
@@ -339,6 +360,7 @@ Result<Response> Client::AskOnce(const Call& call, std::string* location) {
     return response;
   }
   if (too_long) return call.Failed(Code::kExhausted, "response body too large");
+  if (deadlines_->aborted()) return call.Failed(Code::kUnavailable, "operation was canceled");
   if (remaining() <= Duration::zero()) {
     return call.Failed(Code::kTimeout,
                        "context deadline exceeded (Client.Timeout exceeded while awaiting "

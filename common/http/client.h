@@ -18,6 +18,7 @@ struct TlsOptions {
   std::string cert_file;
   std::string key_file;
   bool skip_verify = false;
+  int min_version = 0;  // as on the wire: 0x0301 (TLS 1.0) to 0x0304; 0: OpenSSL's
 };
 
 struct ClientOptions {
@@ -57,6 +58,10 @@ class Client {
   // the detail `got response 404 Not Found "{\"message\":\"TOPIC_NOT_FOUND\"}"`.
   Result<std::string> Query(const std::string& url);
   Result<std::string> Command(const std::string& url, std::string_view body = {});
+
+  // Calls under way end soon, with an error, and later ones at once: for a program that stops. A
+  // name that is being looked up is waited for.
+  void Abort();
 
  private:
   struct Call;

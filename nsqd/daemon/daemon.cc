@@ -19,6 +19,7 @@
 #include "common/http/server.h"
 #include "common/log.h"
 #include "common/version.h"
+#include "nsqd/daemon/auth/auth_desk.h"
 #include "nsqd/daemon/lookup/lookup_peers.h"
 #include "nsqd/daemon/loop_backend.h"
 #include "nsqd/http/api.h"
@@ -127,13 +128,24 @@ Daemon::Daemon(const Options& options, ConfigReader config)
       lookup_pool_(std::make_unique<HelperPool>(kLookupThreads)),
       addresses_(options.lookupd_tcp_addresses) {
   world_ = std::make_unique<ShardWorld>(
-      ShardWorld{options_, *pool_, PosixFiles(), placement_, health_, {}, nullptr});
+      ShardWorld{options_, *pool_, PosixFiles(), placement_, health_, {}, nullptr, nullptr});
   for (size_t i = 0; i < static_cast<size_t>(options.loops); ++i) {
     workers_.push_back(std::make_unique<Worker>(*this, *world_, i));
     world_->shards.push_back(workers_.back()->shard.get());
   }
   lookup_ = std::make_unique<LookupDesk>(workers_[0]->loop);
   world_->lookup = lookup_.get();
+  if (!options_.auth_http_addresses.empty()) {
+    AuthConfig auth;
+    auth.addresses = options_.auth_http_addresses;
+    auth.post = options_.auth_http_post;
+    auth.connect_timeout = options_.http_client_connect_timeout;
+    auth.request_timeout = options_.http_client_request_timeout;
+    auth.ca_file = options_.tls_root_ca_file;
+    auth.tls_min_version = options_.tls_min_version;
+    auth_ = std::make_unique<AuthDesk>(std::move(auth));
+    world_->auth = auth_.get();
+  }
 }
 
 Daemon::~Daemon() {
@@ -153,6 +165,7 @@ Daemon::~Daemon() {
     worker->backend.reset();
     worker->shard.reset();
   }
+  auth_.reset();
   pool_.reset();
   lookup_pool_.reset();
 }

@@ -27,6 +27,8 @@ class SignalWatch;
 
 namespace nsq::nsqd {
 
+class AuthDesk;
+
 // What is bound: -1 for a Unix socket, 0 when off.
 struct BoundPorts {
   int tcp = 0;
@@ -91,9 +93,10 @@ class Daemon {
   Placement placement_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<LookupDesk> lookup_;
-  // Both go before the loops they write to. A nsqlookupd that hangs must not hold up a disk.
+  // All go before the loops they write to. A nsqlookupd that hangs must not hold up a disk.
   std::unique_ptr<HelperPool> pool_;
   std::unique_ptr<HelperPool> lookup_pool_;
+  std::unique_ptr<AuthDesk> auth_;  // null: no auth servers
   std::unique_ptr<ShardWorld> world_;
 
   UniqueFd tcp_socket_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/log.h"
+#include "nsqd/daemon/auth/auth_desk.h"
 #include "nsqd/daemon/health.h"
 #include "nsqd/daemon/lookup_desk.h"
 #include "nsqd/daemon/placement.h"
@@ -454,6 +455,11 @@ void Shard::AcceptSession(MovingSession moving, const std::string& topic,
   Session* const adopted = session.get();
   sessions_.emplace(adopted, std::move(session));
   adopted->CompleteSubscribe(here, channel);
+}
+
+void Shard::AskAuth(AuthQuestion question, std::shared_ptr<AuthTicket> ticket) {
+  home_.Assert();
+  world_.auth->Ask(std::move(question), std::move(ticket), &loop_);
 }
 
 void Shard::OnSessionEnded(Session* session) {

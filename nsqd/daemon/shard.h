@@ -24,6 +24,7 @@ class HelperPool;
 
 namespace nsq::nsqd {
 
+class AuthDesk;
 class Files;
 class Health;
 class LookupDesk;
@@ -40,7 +41,8 @@ struct ShardWorld {
   Placement& placement;
   Health& health;
   std::vector<Shard*> shards;    // by loop
-  LookupDesk* lookup = nullptr;  // set before the loops run
+  LookupDesk* lookup = nullptr;  // } set before the loops run
+  AuthDesk* auth = nullptr;      // } null: no auth servers
 };
 
 // Everything of nsqd that lives on one loop: the topics at home here, the sessions of clients that
@@ -77,6 +79,7 @@ class Shard : public Broker, private TopicObserver {
   void EnsureTopic(std::string_view topic) override;
   Result<Topic*> LocalTopic(std::string_view topic) override;
   void Move(Session* session, std::string topic, std::string channel) override;
+  void AskAuth(AuthQuestion question, std::shared_ptr<AuthTicket> ticket) override;
   void OnSessionEnded(Session* session) override;
 
   // --- for the HTTP API of this loop; see Backend

@@ -84,6 +84,11 @@ void AppendClient(const ClientStats& client, const StatsFilter& filter, Writer* 
   out->Bool(R"(,"deflate":)", client.deflate);
   out->Bool(R"(,"snappy":)", client.snappy);
   out->String(R"(,"user_agent":)", client.user_agent);
+  if (client.authed) out->Raw(R"(,"authed":true)");
+  if (!client.auth_identity.empty()) out->String(R"(,"auth_identity":)", client.auth_identity);
+  if (!client.auth_identity_url.empty()) {
+    out->String(R"(,"auth_identity_url":)", client.auth_identity_url);
+  }
   out->String(R"(,"topology_zone":)", client.topology_zone);
   out->String(R"(,"topology_region":)", client.topology_region);
   AppendPubCounts(client, filter, out);

@@ -9,6 +9,7 @@
 #include "common/status.h"
 #include "common/time.h"
 #include "nsqd/options.h"
+#include "nsqd/protocol/auth.h"
 #include "nsqd/queue/publisher.h"
 
 namespace nsq {
@@ -47,6 +48,10 @@ class Broker {
   // topic's home, where it goes on with Session::CompleteSubscribe. The session object may be
   // destroyed when this returns to the loop; the caller must not touch it any more.
   virtual void Move(Session* session, std::string topic, std::string channel) = 0;
+
+  // Asks an auth server. Session::OnAuthAnswer is called once, later, on this loop, unless the
+  // ticket's session is cleared before. Only if there is one: options().auth_http_addresses.
+  virtual void AskAuth(AuthQuestion question, std::shared_ptr<AuthTicket> ticket) = 0;
 
   // The session has ended and has no publish unanswered: destroy it after this turn.
   virtual void OnSessionEnded(Session* session) = 0;

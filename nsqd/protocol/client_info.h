@@ -4,11 +4,14 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "common/time.h"
 
 namespace nsq::nsqd {
+
+class Authorizations;
 
 // What names a connection in all of the daemon, on whichever loop it lives; never given twice.
 struct ConnectionId {
@@ -35,6 +38,7 @@ enum class ClientState : int { kInit = 0, kSubscribed = 3, kClosing = 4 };
 // What is known of a client. Moves with its connection.
 struct ClientInfo {
   std::string remote_address;
+  std::string remote_ip;  // of a Unix socket: nothing
   WallTime connected_at;
   std::string client_id;  // the remote host until IDENTIFY
   std::string hostname;
@@ -48,6 +52,15 @@ struct ClientInfo {
   bool identified = false;
   Terms terms;
   Terms first_terms;
+
+  // What auth servers are told of its TLS: whether there is any, and the name in its certificate.
+  bool tls = false;
+  std::string tls_common_name;
+
+  // Since AUTH: what it may do, until when that holds, and how to ask again. Null: nothing.
+  std::shared_ptr<const Authorizations> auth;
+  SteadyTime auth_expires;
+  std::string auth_secret;
 
   std::map<std::string, uint64_t, std::less<>> published;  // messages by topic
 };

@@ -118,7 +118,22 @@ Refusal BadTerm(std::string_view term, int64_t value) {
 
 Refusal AuthTakesNoParams() { return {"E_INVALID AUTH invalid number of parameters"}; }
 
+Refusal AuthAlreadySet() { return {"E_INVALID AUTH already set"}; }
+
 Refusal AuthDisabled() { return {"E_AUTH_DISABLED AUTH disabled"}; }
+
+Refusal AuthFailed() { return {"E_AUTH_FAILED AUTH failed"}; }
+
+Refusal NoAuthorizations() { return {"E_UNAUTHORIZED AUTH no authorizations found"}; }
+
+Refusal AuthFirst(Command command) {
+  return {StrCat("E_AUTH_FIRST AUTH required before ", ToString(command))};
+}
+
+Refusal NotAuthorized(Command command, std::string_view topic, std::string_view channel) {
+  return {StrCat("E_UNAUTHORIZED AUTH failed for ", ToString(command), " on ", GoQuoted(topic), " ",
+                 GoQuoted(channel))};
+}
 
 Refusal NeedsHeartbeats() { return {"E_INVALID cannot SUB with heartbeats disabled"}; }
 

@@ -51,7 +51,14 @@ Refusal NoMessageBody();
 Refusal BadJson();
 Refusal BadTerm(std::string_view term, int64_t value);
 Refusal AuthTakesNoParams();
+Refusal AuthAlreadySet();
 Refusal AuthDisabled();
+Refusal AuthFailed();
+Refusal NoAuthorizations();
+
+// What a client may not do.
+Refusal AuthFirst(Command command);
+Refusal NotAuthorized(Command command, std::string_view topic, std::string_view channel);
 
 // SUB.
 Refusal NeedsHeartbeats();

@@ -234,7 +234,8 @@ std::string IdentifyResponse(const ClientInfo& client, const Options& options) {
       std::min(kDefaultDeflateLevel, options.max_deflate_level),
       ",\"max_deflate_level\":", options.max_deflate_level,
       ",\"snappy\":false,\"sample_rate\":", terms.sample_rate,
-      ",\"auth_required\":false,\"output_buffer_size\":", terms.output_buffer_size,
+      ",\"auth_required\":", options.auth_http_addresses.empty() ? "false" : "true",
+      ",\"output_buffer_size\":", terms.output_buffer_size,
       ",\"output_buffer_timeout\":", Ms(terms.output_buffer_timeout), ",\"topology_region\":");
   AppendJsonString(options.topology_region, &json);
   json += ",\"topology_zone\":";

@@ -9,6 +9,7 @@
 #include "common/wire/frame.h"
 #include "common/wire/names.h"
 #include "nsqd/options.h"
+#include "nsqd/protocol/auth.h"
 #include "nsqd/protocol/broker.h"
 #include "nsqd/queue/channel.h"
 #include "nsqd/queue/topic.h"
@@ -41,7 +42,8 @@ Session::Session(Broker& broker, ConnectionId id, UniqueFd fd)
   home_.Assert();
   info_.remote_address = PeerAddress(connection_.fd());
   info_.connected_at = loop_.WallClock();
-  info_.client_id = info_.hostname = HostOf(info_.remote_address);
+  info_.remote_ip = HostOf(info_.remote_address);
+  info_.client_id = info_.hostname = info_.remote_ip;
   info_.terms.msg_timeout = options_.msg_timeout;
   info_.terms.output_buffer_timeout = options_.output_buffer_timeout;
   info_.first_terms = info_.terms;
@@ -72,6 +74,7 @@ Session::Session(Broker& broker, MovingSession moving)
 Session::~Session() {
   home_.Assert();
   NSQ_DCHECK(answers_.promised() == 0);
+  if (asking_ != nullptr) asking_->session = nullptr;
   LeaveChannel();
 }
 
@@ -107,7 +110,7 @@ bool Session::has_published() const {
 size_t Session::OnData(std::string_view data) {
   home_.Assert();
   size_t used = 0;
-  while (phase_ == Phase::kRunning && !held_sub_ && !Overloaded()) {
+  while (phase_ == Phase::kRunning && !held_sub_ && asking_ == nullptr && !Overloaded()) {
     const std::string_view rest = data.substr(used);
     const size_t length = awaited_ == Awaited::kMagic ? ReadMagic(rest) : ReadCommand(rest);
     if (length == 0) break;
@@ -159,7 +162,7 @@ bool Session::Overloaded() const {
 }
 
 void Session::PauseOrResume() {
-  const bool pause = held_sub_ || Overloaded();
+  const bool pause = held_sub_ || asking_ != nullptr || Overloaded();
   if (pause == paused_) return;
   paused_ = pause;
   if (pause) {
@@ -439,6 +442,11 @@ ClientStats Session::Describe() const {
   stats.state = static_cast<int>(info_.state);
   stats.connected_at = info_.connected_at;
   stats.sample_rate = info_.terms.sample_rate;
+  if (info_.auth != nullptr) {
+    stats.authed = !info_.auth->empty();
+    stats.auth_identity = info_.auth->identity();
+    stats.auth_identity_url = info_.auth->identity_url();
+  }
   stats.topology_zone = info_.topology_zone;
   stats.topology_region = info_.topology_region;
   stats.pub_counts.assign(info_.published.begin(), info_.published.end());

@@ -28,6 +28,7 @@ namespace nsq::nsqd {
 class Broker;
 class Channel;
 class Topic;
+struct AuthTicket;
 struct Options;
 struct Subscription;
 
@@ -81,6 +82,9 @@ class Session final : public Deferrable,
 
   // The end of SUB, on the home of its topic, which is here or could not be made.
   void CompleteSubscribe(const Result<Topic*>& topic, std::string_view channel);
+
+  // What Broker::AskAuth has brought.
+  void OnAuthAnswer(const Result<std::shared_ptr<const Authorizations>>& answer);
 
   // The daemon leaves: no more commands; what is promised is answered, then the connection closed.
   void Stop();
@@ -147,6 +151,12 @@ class Session final : public Deferrable,
   bool Mpub(const CommandLine& line, std::string_view data) NSQ_REQUIRES(home_);
   bool Dpub(const CommandLine& line, std::string_view data) NSQ_REQUIRES(home_);
 
+  // Whether the client may do that. If not, either it has been refused, or an auth server is asked:
+  // then the command is not done with, and is looked at again when the answer is there.
+  bool Authorize(Command command, std::string_view topic, std::string_view channel)
+      NSQ_REQUIRES(home_);
+  void AskAuth() NSQ_REQUIRES(home_);
+
   bool ReadBody(Command command, int64_t max_size, std::string_view data, std::string_view* body)
       NSQ_REQUIRES(home_);
   bool ReadMessages(std::string_view data) NSQ_REQUIRES(home_);
@@ -205,6 +215,10 @@ class Session final : public Deferrable,
   bool stopping_ NSQ_GUARDED_BY(home_) = false;
   bool gone_ NSQ_GUARDED_BY(home_) = false;  // detached, or the broker has been told of the end
 
+  // While an auth server is asked nothing is read.
+  std::shared_ptr<AuthTicket> asking_ NSQ_GUARDED_BY(home_);
+  bool asking_for_auth_ NSQ_GUARDED_BY(home_) = false;  // the command; else what it gave expired
+
   std::optional<HeldSub> held_sub_ NSQ_GUARDED_BY(home_);
   bool sub_retried_ NSQ_GUARDED_BY(home_) = false;
   Topic* topic_ NSQ_GUARDED_BY(home_) = nullptr;  // } all or none
@@ -218,7 +232,8 @@ class Session final : public Deferrable,
   SteadyTime drop_at_ NSQ_GUARDED_BY(home_);  // once it is not running any more
   bool unsent_at_beat_ NSQ_GUARDED_BY(home_) = false;
   uint64_t sent_at_beat_ NSQ_GUARDED_BY(home_) = 0;
-  // Of the topic published to last: a client publishes to few, mostly to one.
+  // Of the topic published to last, which is valid and allowed: a client publishes to few, mostly
+  // to one.
   std::pair<const std::string, uint64_t>* last_published_ NSQ_GUARDED_BY(home_) = nullptr;
 
   SettleTask settle_task_{this};

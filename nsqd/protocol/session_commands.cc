@@ -168,7 +168,7 @@ bool Session::ReadMessages(std::string_view data) {
   return Refuse(refusal::TooBig(Command::kMpub, messages.number, MaxMpubBytes(options_)));
 }
 
-// --- IDENTIFY, AUTH
+// --- IDENTIFY
 
 bool Session::Identify(std::string_view data) {
   if (info_.state != ClientState::kInit) return Refuse(refusal::WrongState(Command::kIdentify));
@@ -189,14 +189,6 @@ bool Session::Identify(std::string_view data) {
   return true;
 }
 
-bool Session::Auth(const CommandLine& line, std::string_view data) {
-  if (info_.state != ClientState::kInit) return Refuse(refusal::WrongState(Command::kAuth));
-  if (line.params > 0) return Refuse(refusal::AuthTakesNoParams());
-  std::string_view secret;
-  if (!ReadBody(Command::kAuth, options_.max_body_size, data, &secret)) return false;
-  return Refuse(refusal::AuthDisabled());
-}
-
 // --- consuming
 
 bool Session::Sub(const CommandLine& line) {
@@ -208,6 +200,7 @@ bool Session::Sub(const CommandLine& line) {
   const auto [topic, channel] = line.param;
   if (!IsValidTopicName(topic)) return Refuse(refusal::BadTopic(Command::kSub, topic));
   if (!IsValidChannelName(channel)) return Refuse(refusal::BadChannel(Command::kSub, channel));
+  if (!Authorize(Command::kSub, topic, channel)) return false;
   held_sub_ = HeldSub{std::string(topic), std::string(channel), std::nullopt};
   sub_retried_ = false;
   // A session moves only when it owes nothing, and never from inside its connection's call.
@@ -294,6 +287,7 @@ bool Session::Pub(const CommandLine& line, std::string_view data) {
   if (!MayPublishTo(topic)) return Refuse(refusal::BadTopic(Command::kPub, topic));
   std::string_view body;
   if (!ReadBody(Command::kPub, options_.max_msg_size, data, &body)) return false;
+  if (!Authorize(Command::kPub, topic, {})) return false;
   Publish(Command::kPub, topic, {&body, 1}, Duration::zero());
   return true;
 }
@@ -302,6 +296,7 @@ bool Session::Mpub(const CommandLine& line, std::string_view data) {
   if (line.params < 1) return Refuse(refusal::TooFewParams(Command::kMpub));
   const std::string_view topic = line.param[0];
   if (!MayPublishTo(topic)) return Refuse(refusal::BadTopic(Command::kMpub, topic));
+  if (!Authorize(Command::kMpub, topic, {})) return false;
   if (!ReadMessages(data)) {
     // As nsqd: the topic is there before the body is looked at, and stays whatever is in it.
     if (!topic_ensured_) broker_.EnsureTopic(topic);
@@ -329,6 +324,7 @@ bool Session::Dpub(const CommandLine& line, std::string_view data) {
   }
   std::string_view body;
   if (!ReadBody(Command::kDpub, options_.max_msg_size, data, &body)) return false;
+  if (!Authorize(Command::kDpub, topic, {})) return false;
   Publish(Command::kDpub, topic, {&body, 1}, defer);
   return true;
 }

@@ -29,6 +29,9 @@ struct ClientStats {
   bool deflate = false;
   bool snappy = false;
   bool tls = false;
+  bool authed = false;  // it holds authorizations
+  std::string auth_identity;
+  std::string auth_identity_url;
   std::string topology_zone;
   std::string topology_region;
   std::vector<std::pair<std::string, uint64_t>> pub_counts;  // by topic; empty: never published

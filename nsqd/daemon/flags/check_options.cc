@@ -154,7 +154,6 @@ Status Check(const Config& config, std::vector<std::string>* warnings) {
   if (const Status status = CheckPercentiles(config, warnings); !status.ok()) return status;
 
   // Ours, behind all that the original checks.
-  if (!config.Strings("auth-http-address").empty()) return NotSupported("auth-http-address");
   if (const Status status = CheckStatsd(config, warnings); !status.ok()) return status;
   if (const Status status = CheckRanges(config); !status.ok()) return status;
   if (!ParseDurability(config.String("durability"))) {
@@ -184,8 +183,12 @@ Result<Options> CheckOptions(const Config& config, std::vector<std::string>* war
   options.broadcast_tcp_port = static_cast<int>(config.Int("broadcast-tcp-port"));
   options.broadcast_http_port = static_cast<int>(config.Int("broadcast-http-port"));
   options.lookupd_tcp_addresses = config.Strings("lookupd-tcp-address");
+  options.auth_http_addresses = config.Strings("auth-http-address");
+  options.auth_http_post = config.String("auth-http-request-method") == "post";
   options.http_client_connect_timeout = config.Time("http-client-connect-timeout");
   options.http_client_request_timeout = config.Time("http-client-request-timeout");
+  options.tls_root_ca_file = config.String("tls-root-ca-file");
+  options.tls_min_version = static_cast<int>(config.Int("tls-min-version"));
   options.topology_region = config.String("topology-region");
   options.topology_zone = config.String("topology-zone");
 

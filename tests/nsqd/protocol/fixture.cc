@@ -180,6 +180,15 @@ void TestBroker::AnswerAll() {
   }
 }
 
+void TestBroker::AnswerAuth(std::string_view json) {
+  ASSERT_FALSE(questions.empty());
+  const Question first = std::move(questions.front());
+  questions.pop_front();
+  if (first.ticket->session != nullptr) {
+    first.ticket->session->OnAuthAnswer(Authorizations::Parse(json));
+  }
+}
+
 Result<Topic*> TestBroker::LocalTopic(std::string_view topic) {
   if (!topic_errors.empty()) {
     const Status status = topic_errors.front();

@@ -107,6 +107,9 @@ class TestBroker : public Broker, public TopicObserver {
   void EnsureTopic(std::string_view topic) override { ensured.emplace_back(topic); }
   Result<Topic*> LocalTopic(std::string_view topic) override;
   void Move(Session* session, std::string topic, std::string channel) override;
+  void AskAuth(AuthQuestion question, std::shared_ptr<AuthTicket> ticket) override {
+    questions.push_back({std::move(question), std::move(ticket)});
+  }
   void OnSessionEnded(Session* session) override;
 
   void OnChannelCreated(const Topic&, const std::string&) override {}
@@ -128,6 +131,14 @@ class TestBroker : public Broker, public TopicObserver {
     published.clear();
     answered_ = 0;
   }
+
+  struct Question {
+    AuthQuestion question;
+    std::shared_ptr<AuthTicket> ticket;
+  };
+  std::deque<Question> questions;  // not yet answered
+  // Answers the first of `questions`: with what this JSON allows, or not at all.
+  void AnswerAuth(std::string_view json);
 
   std::vector<std::string> ensured;
   std::set<std::string, std::less<>> elsewhere;  // topics that another loop has

@@ -96,6 +96,10 @@ TEST_F(CheckOptionsTest, EveryFlagReachesItsOption) {
       "-broadcast-http-port=4",
       "-lookupd-tcp-address=d:5",
       "-lookupd-tcp-address=e:6,f:7",
+      "-auth-http-address=g:8",
+      "-auth-http-address=http://h/i",
+      "-auth-http-request-method=post",
+      "-tls-min-version=tls1.2",
       "-http-client-connect-timeout=1s",
       "-http-client-request-timeout=2s",
       "-topology-region=r",
@@ -132,6 +136,9 @@ TEST_F(CheckOptionsTest, EveryFlagReachesItsOption) {
   EXPECT_EQ(options->broadcast_tcp_port, 3);
   EXPECT_EQ(options->broadcast_http_port, 4);
   EXPECT_EQ(options->lookupd_tcp_addresses, (Strings{"d:5", "e:6,f:7"}));
+  EXPECT_EQ(options->auth_http_addresses, (Strings{"g:8", "http://h/i"}));
+  EXPECT_TRUE(options->auth_http_post);
+  EXPECT_EQ(options->tls_min_version, 0x0303);
   EXPECT_EQ(options->http_client_connect_timeout, seconds(1));
   EXPECT_EQ(options->http_client_request_timeout, seconds(2));
   EXPECT_EQ(options->topology_region, "r");
@@ -262,8 +269,6 @@ TEST_F(CheckOptionsTest, DoesNotStartOpenWhereItWasToldToClose) {
             "--tls-required is not supported by this version yet");
   EXPECT_EQ(Refusal(with("-tls-client-auth-policy=require")),
             "--tls-client-auth-policy is not supported by this version yet");
-  EXPECT_EQ(Refusal({"-auth-http-address=h:1"}),
-            "--auth-http-address is not supported by this version yet");
 }
 
 TEST_F(CheckOptionsTest, AuthoritiesMustBeCertificates) {

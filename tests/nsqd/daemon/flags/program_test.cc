@@ -147,9 +147,8 @@ TEST_F(ProgramTest, WhatCannotStartSaysWhyAndIsExitCodeOne) {
   } cases[] = {
       {{"-node-id=1024", "-log-prefix=x", "-log-level=fatal"},
        "FATAL: failed to instantiate nsqd - --node-id must be [0,1024)"},
-      {{"-auth-http-address=127.0.0.1:1"},
-       "FATAL: failed to instantiate nsqd - --auth-http-address is not supported by this version "
-       "yet"},
+      {{"-auth-http-request-method=put"},
+       "FATAL: failed to instantiate nsqd - --auth-http-request-method must be post or get"},
       {{"-data-path=/none"},
        "FATAL: failed to instantiate nsqd - failed to lock data-path: open /none: no such file or "
        "directory"},
