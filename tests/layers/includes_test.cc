@@ -19,6 +19,7 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"common", {}},
     {"common/metrics", {"common"}},
     {"common/event", {"common", "common/metrics"}},
+    {"common/filters", {"common", "common/event"}},
     {"common/wire", {"common", "common/event"}},
     {"common/config", {"common", "common/wire"}},
     {"common/http", {"common", "common/event", "common/wire", "common/config"}},
