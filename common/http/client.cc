@@ -22,7 +22,7 @@
 namespace nsq::http {
 namespace {
 
-constexpr int kMaxRedirects = 10;
+constexpr int kMaxRedirects = 10;  // requests at most: as Go, which says so in its error
 constexpr const char* kAccept = "application/vnd.nsq; version=1.0";
 
 struct Url {
@@ -287,7 +287,7 @@ Result<Response> Client::Ask(Call call) {
 // Each step on a connection of its own: httplib would ask again on the one that the server, having
 // been told so, is about to close.
 Result<Response> Client::FollowRedirects(Call* call) {
-  for (int step = 0; step <= kMaxRedirects; ++step) {
+  for (int step = 0; step < kMaxRedirects; ++step) {
     std::string location;
     Result<Response> response = AskOnce(*call, &location);
     if (!response.ok() || location.empty()) return response;

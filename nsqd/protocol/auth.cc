@@ -5,11 +5,14 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "common/strings.h"
+#include "nsqd/protocol/go_json.h"
 
 namespace nsq::nsqd {
 namespace {
@@ -56,6 +59,15 @@ Status ReadTexts(const Json& object, std::string_view name, std::vector<std::str
   return Status();
 }
 
+// Whether \C is in it: the one thing that RE2 knows and Go does not.
+bool HasAnyByte(std::string_view expression) {
+  for (size_t i = 0; i + 1 < expression.size(); ++i) {
+    if (expression[i] != '\\') continue;
+    if (expression[++i] == 'C') return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 // Fills an Authorizations from JSON.
@@ -65,11 +77,11 @@ struct Authorizations::Reader {
   Status Read(const Json& answer) {
     if (!answer.is_object()) return Invalid("not a JSON object");
     if (const Json* const ttl = Find(answer, "ttl")) {
-      if (!ttl->is_number_integer()) return Invalid("ttl is not an integer");
-      const bool huge = ttl->is_number_unsigned() &&
-                        ttl->get<uint64_t>() > static_cast<uint64_t>(kLongestTtlSeconds);
-      const int64_t count = huge ? kLongestTtlSeconds : ttl->get<int64_t>();
-      to->ttl_ = seconds(std::clamp<int64_t>(count, 0, kLongestTtlSeconds));
+      const bool fits =
+          ttl->is_number_integer() && (!ttl->is_number_unsigned() ||
+                                       ttl->get<uint64_t>() <= std::numeric_limits<int64_t>::max());
+      if (!fits) return Invalid("ttl is not an integer");
+      to->ttl_ = seconds(std::clamp<int64_t>(ttl->get<int64_t>(), 0, kLongestTtlSeconds));
     }
     if (to->ttl_ <= Duration::zero()) return Invalid("ttl must be > 0");
     if (Status status = ReadText(answer, "identity", &to->identity_); !status.ok()) return status;
@@ -86,6 +98,10 @@ struct Authorizations::Reader {
   }
 
   Status ReadEntry(const Json& item) {
+    if (item.is_null()) {
+      to->entries_.emplace_back();  // as Go: an empty one, which allows nothing
+      return Status();
+    }
     if (!item.is_object()) return Invalid("an authorization is not an object");
     std::string topic;
     std::vector<std::string> channels;
@@ -116,7 +132,7 @@ struct Authorizations::Reader {
     const re2::RE2*& known = seen[expression];
     if (known == nullptr) {
       auto fresh = std::make_unique<re2::RE2>(expression, re2::RE2::Quiet);
-      if (!fresh->ok()) {
+      if (!fresh->ok() || HasAnyByte(expression)) {
         return Invalid(StrCat("cannot compile ", GoQuoted(expression), ": ", fresh->error()));
       }
       known = fresh.get();
@@ -135,7 +151,9 @@ Authorizations::Authorizations() = default;
 Authorizations::~Authorizations() = default;
 
 Result<std::shared_ptr<const Authorizations>> Authorizations::Parse(std::string_view json) {
-  const Json answer = Json::parse(json, nullptr, /*allow_exceptions=*/false);
+  const std::optional<std::string> text = AsGoReadsJson(json);
+  if (!text) return Invalid("not JSON");
+  const Json answer = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
   if (answer.is_discarded()) return Invalid("not JSON");
   std::shared_ptr<Authorizations> authorizations(new Authorizations);
   if (const Status status = Reader(authorizations.get()).Read(answer); !status.ok()) return status;

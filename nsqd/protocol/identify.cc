@@ -8,59 +8,13 @@
 #include "common/strings.h"
 #include "common/version.h"
 #include "common/wire/json.h"
+#include "nsqd/protocol/go_json.h"
 
 namespace nsq::nsqd {
 namespace {
 
-constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 // What Go calls the default level, and shows when deflate is not in use.
 constexpr int kDefaultDeflateLevel = 6;
-
-// The number of a "\uXXXX" that `text` starts with; 0 if it does not.
-uint32_t EscapedUnit(std::string_view text) {
-  if (text.size() < 6 || text[0] != '\\' || text[1] != 'u') return 0;
-  uint32_t unit = 0;
-  for (const char c : text.substr(2, 4)) {
-    const char lower = static_cast<char>(c | 0x20);
-    if (c >= '0' && c <= '9') {
-      unit = unit * 16 + static_cast<uint32_t>(c - '0');
-    } else if (lower >= 'a' && lower <= 'f') {
-      unit = unit * 16 + static_cast<uint32_t>(lower - 'a' + 10);
-    } else {
-      return 0;
-    }
-  }
-  return unit;
-}
-
-// Go's decoder puts U+FFFD for bytes that are no UTF-8 and for half a surrogate pair, where ours
-// refuses the text: a host whose name is in Latin-1 must not be shut out.
-std::string Repaired(std::string_view json) {
-  std::string repaired;
-  repaired.reserve(json.size());
-  while (!json.empty()) {
-    size_t length = 1;
-    std::string_view put;
-    if (json[0] == '\\') {
-      length = std::min<size_t>(2, json.size());
-      const uint32_t unit = EscapedUnit(json);
-      if (unit >= 0xD800 && unit < 0xE000) {
-        const uint32_t low = EscapedUnit(json.substr(6));
-        const bool pair = unit < 0xDC00 && low >= 0xDC00 && low < 0xE000;
-        length = pair ? 12 : 6;
-        if (!pair) put = kReplacement;
-      }
-    } else {
-      uint32_t rune = 0;
-      length = DecodeUtf8(json, &rune);
-      if (length == 0) put = kReplacement;
-      length = std::max<size_t>(length, 1);
-    }
-    repaired += put.empty() ? json.substr(0, length) : put;
-    json.remove_prefix(length);
-  }
-  return repaired;
-}
 
 // Where a value goes; at most one is set. (A std::variant here is "maybe uninitialized" to GCC 12.)
 struct Field {
@@ -164,13 +118,10 @@ bool Within(int64_t value, int64_t least, int64_t most) { return value >= least 
 }  // namespace
 
 std::optional<IdentifyRequest> DecodeIdentify(std::string_view json) {
-  // These two mean something to the parser that they do not mean to JSON.
-  if (json.find('\0') != std::string_view::npos || json.starts_with("\xEF\xBB\xBF")) {
-    return std::nullopt;
-  }
+  const std::optional<std::string> text = AsGoReadsJson(json);
   IdentifyRequest request;
   Reader reader(&request);
-  if (!nlohmann::json::sax_parse(Repaired(json), &reader)) return std::nullopt;
+  if (!text || !nlohmann::json::sax_parse(*text, &reader)) return std::nullopt;
   return request;
 }
 
