@@ -51,6 +51,7 @@ Channel::Channel(const Home& home, const ChannelOptions& options, SegmentedLog& 
   paused_ = state.paused;
   end_ = std::max(end, cursor_);
   for (const Unfinished& message : state.unfinished) {
+    live_.Add(message.sequence);
     if (message.sequence >= cursor_) ahead_.push_back({message.sequence, false});
     if (message.due > now) {
       deferred_.Add(message.sequence, message.attempts, message.due);
@@ -65,6 +66,7 @@ Channel::~Channel() = default;
 void Channel::AddDeferred(Sequence sequence, WallTime due) {
   home_.Assert();
   deferred_.Add(sequence, 0, due);
+  live_.Add(sequence);
   ahead_.push_back({sequence, false});
 }
 
@@ -181,7 +183,7 @@ Status Channel::Finish(Subscription* subscription, Sequence sequence) {
 
 void Channel::MarkFinished(Sequence sequence) {
   finished_.push_back(sequence);
-  ++finished_count_;
+  live_.Remove(sequence);
   if (sequence < cursor_) return;
   const auto at = std::lower_bound(ahead_.begin(), ahead_.end(), sequence,
                                    [](const Ahead& a, Sequence s) { return a.sequence < s; });
@@ -337,6 +339,7 @@ Subscription* Channel::PickReady() {
 void Channel::Hand(Subscription* subscription, const Taken& taken, SteadyTime now) {
   const Sequence sequence = taken.record.sequence;
   in_flight_.Add(sequence, subscription, taken.attempts, now, subscription->msg_timeout);
+  if (!taken.again) live_.Add(sequence);
   if (taken.again && journal_ != nullptr) {
     journal_->Redelivered(number_, sequence, taken.attempts);
   }
@@ -435,11 +438,7 @@ ChannelState Channel::Snapshot() const {
 
 Sequence Channel::LowWater() const {
   home_.Assert();
-  Sequence low = cursor_;
-  if (const auto lowest = in_flight_.Lowest()) low = std::min(low, *lowest);
-  if (const auto lowest = deferred_.Lowest()) low = std::min(low, *lowest);
-  for (const Waiting& waiting : waiting_) low = std::min(low, waiting.sequence);
-  return low;
+  return std::min(cursor_, live_.Lowest().value_or(cursor_));
 }
 
 uint64_t Channel::unfinished() const {
@@ -466,13 +465,13 @@ void Channel::Empty() {
   gone_.clear();
   waiting_.clear();
   deferred_.Clear();
+  live_.Clear();
   ahead_.clear();
   dropped_.clear();
   dropped_messages_ = 0;
   cursor_ = journaled_cursor_ = end_;
   reader_.Reset();
   again_reader_.Reset();
-  ++finished_count_;
   for (const auto& subscription : subscriptions_) {
     subscription->in_flight = 0;
     UpdateReady(subscription.get());

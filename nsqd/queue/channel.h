@@ -15,6 +15,7 @@
 #include "nsqd/queue/consumer.h"
 #include "nsqd/queue/deferred.h"
 #include "nsqd/queue/in_flight.h"
+#include "nsqd/queue/live_set.h"
 #include "nsqd/queue/stats.h"
 #include "nsqd/storage/journal.h"
 #include "nsqd/storage/segmented_log.h"
@@ -136,13 +137,18 @@ class Channel {
   // For a compaction.
   ChannelState Snapshot() const;
 
-  // Nothing below is needed any more. O(what is unfinished): ask after as many were finished.
+  // Nothing below is needed any more.
   Sequence LowWater() const;
-  uint64_t unfinished() const;  // in flight, waiting again or deferred
-  uint64_t finished_count() const {
+  // From here on everything is needed; below it what is unfinished.
+  Sequence cursor() const {
     home_.Assert();
-    return finished_count_;
+    return cursor_;
   }
+  const LiveSet& live() const {
+    home_.Assert();
+    return live_;
+  }
+  uint64_t unfinished() const;  // in flight, waiting again or deferred
 
   // --- steering
 
@@ -221,6 +227,7 @@ class Channel {
   InFlight in_flight_ NSQ_GUARDED_BY(home_);
   std::deque<Waiting> waiting_ NSQ_GUARDED_BY(home_);
   DeferredQueue deferred_ NSQ_GUARDED_BY(home_);
+  LiveSet live_ NSQ_GUARDED_BY(home_);  // what is in one of these three
 
   std::vector<std::unique_ptr<Subscription>> subscriptions_ NSQ_GUARDED_BY(home_);
   std::vector<std::unique_ptr<Subscription>> gone_ NSQ_GUARDED_BY(home_);  // in_flight > 0
@@ -234,7 +241,6 @@ class Channel {
   std::vector<Sequence> finished_ NSQ_GUARDED_BY(home_);
 
   uint64_t message_count_ NSQ_GUARDED_BY(home_) = 0;
-  uint64_t finished_count_ NSQ_GUARDED_BY(home_) = 0;
   uint64_t delivered_count_ NSQ_GUARDED_BY(home_) = 0;
   uint64_t requeue_count_ NSQ_GUARDED_BY(home_) = 0;
   uint64_t timeout_count_ NSQ_GUARDED_BY(home_) = 0;

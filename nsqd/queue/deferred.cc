@@ -12,12 +12,6 @@ bool Later(const Unfinished& a, const Unfinished& b) {
 }  // namespace
 
 void DeferredQueue::Add(Sequence sequence, uint16_t attempts, WallTime due) {
-  if (heap_.empty()) {
-    lowest_ = sequence;
-    lowest_known_ = true;
-  } else if (lowest_known_) {
-    lowest_ = std::min(lowest_, sequence);
-  }
   heap_.push_back({sequence, attempts, due});
   std::push_heap(heap_.begin(), heap_.end(), Later);
 }
@@ -27,7 +21,6 @@ std::optional<Unfinished> DeferredQueue::TakeDue(WallTime now) {
   std::pop_heap(heap_.begin(), heap_.end(), Later);
   const Unfinished taken = heap_.back();
   heap_.pop_back();
-  if (taken.sequence == lowest_) lowest_known_ = false;
   return taken;
 }
 
@@ -36,20 +29,6 @@ std::optional<WallTime> DeferredQueue::NextDue() const {
   return heap_.front().due;
 }
 
-std::optional<Sequence> DeferredQueue::Lowest() const {
-  if (heap_.empty()) return std::nullopt;
-  if (!lowest_known_) {
-    lowest_ = std::min_element(heap_.begin(), heap_.end(), [](const auto& a, const auto& b) {
-                return a.sequence < b.sequence;
-              })->sequence;
-    lowest_known_ = true;
-  }
-  return lowest_;
-}
-
-void DeferredQueue::Clear() {
-  heap_ = {};
-  lowest_known_ = false;
-}
+void DeferredQueue::Clear() { heap_ = {}; }
 
 }  // namespace nsq::nsqd

@@ -23,17 +23,12 @@ class DeferredQueue {
   std::optional<Unfinished> TakeDue(WallTime now);
   std::optional<WallTime> NextDue() const;
 
-  // The lowest sequence here; nothing if empty. One pass over all if the lowest has left since.
-  std::optional<Sequence> Lowest() const;
-
   size_t size() const { return heap_.size(); }
   void Clear();
   const std::vector<Unfinished>& items() const { return heap_; }  // in no order
 
  private:
   std::vector<Unfinished> heap_;
-  mutable Sequence lowest_;  // valid if lowest_known_
-  mutable bool lowest_known_ = false;
 };
 
 }  // namespace nsq::nsqd

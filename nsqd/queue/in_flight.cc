@@ -177,12 +177,4 @@ std::optional<SteadyTime> InFlight::NextDeadline() const {
 
 void InFlight::Clear() { *this = InFlight(); }
 
-std::optional<Sequence> InFlight::Lowest() const {
-  std::optional<Sequence> lowest;
-  ForEach([&](const Entry& entry) {
-    if (!lowest || entry.sequence < *lowest) lowest = entry.sequence;
-  });
-  return lowest;
-}
-
 }  // namespace nsq::nsqd

@@ -59,9 +59,6 @@ class InFlight {
   size_t size() const { return size_; }
   void Clear();
 
-  // The lowest sequence, O(size); nothing if empty.
-  std::optional<Sequence> Lowest() const;
-
   template <typename F>
   void ForEach(F&& f) const {
     for (const List& list : lists_) {

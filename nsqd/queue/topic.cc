@@ -34,6 +34,7 @@ LogOptions MakeLogOptions(const Options& options, std::string dir) {
   log.memory_messages = static_cast<uint64_t>(options.mem_queue_size);
   log.sync_every = static_cast<uint64_t>(options.sync_every);
   log.sync_timeout = options.sync_timeout;
+  log.copy_after = 2 * options.sync_timeout;
   return log;
 }
 
@@ -200,7 +201,6 @@ void Topic::FanOut(std::span<const Held> deferred) {
     channel->Extend(end, messages);
   }
   fanout_ = end;
-  fanned_out_ += messages;
   if (messages > 0) Wake();
 }
 
@@ -243,16 +243,6 @@ void Topic::WriteJournal() {
 }
 
 void Topic::ReleaseLog() {
-  // Looking for the lowest costs as much as there is unfinished: do it when as much has been
-  // finished or come since.
-  uint64_t progress = fanned_out_;
-  uint64_t unfinished = 0;
-  for (const auto& [name, channel] : channels_) {
-    progress += channel->finished_count();
-    unfinished += channel->unfinished();
-  }
-  if (progress - progress_at_release_ < unfinished) return;
-  progress_at_release_ = progress;
   Sequence low = fanout_;
   for (const auto& [name, channel] : channels_) low = std::min(low, channel->LowWater());
   if (ephemeral_ && world_.budget.over()) {
@@ -261,6 +251,31 @@ void Topic::ReleaseLog() {
     low = std::max(low, Sequence{fanout_.value - std::min(fanout_ - first_, reach)});
   }
   log_->Release(low);
+  log_->Tidy();
+}
+
+Sequence Topic::WantedFrom() const {
+  home_.Assert();
+  Sequence from = fanout_;
+  for (const auto& [name, channel] : channels_) from = std::min(from, channel->cursor());
+  return from;
+}
+
+// Of several channels one message may count more than once: never too few.
+uint64_t Topic::CountWanted(SequenceRange range) const {
+  home_.Assert();
+  uint64_t count = 0;
+  for (const auto& [name, channel] : channels_) count += channel->live().CountIn(range);
+  return count;
+}
+
+void Topic::ListWanted(SequenceRange range, std::vector<Sequence>* to) const {
+  home_.Assert();
+  const auto old_size = static_cast<std::ptrdiff_t>(to->size());
+  for (const auto& [name, channel] : channels_) channel->live().ListIn(range, to);
+  if (channels_.size() < 2) return;
+  std::sort(to->begin() + old_size, to->end());
+  to->erase(std::unique(to->begin() + old_size, to->end()), to->end());
 }
 
 void Topic::ArmTimer() {
@@ -347,7 +362,6 @@ void Topic::RemoveChannel(Channels::iterator it) {
     journal_->ChannelDeleted(channel->number());
   }
   if (!started_) deleted_before_start_.insert(channel->name());
-  progress_at_release_ = 0;
   JournalSoon();
   UpdateFlow();
   world_.observer.OnChannelDeleted(*this, channel->name());

@@ -138,6 +138,9 @@ class Topic : private SegmentedLog::Listener {
 
   void OnLogReadable() override;
   void OnLogSynced(const Status& status, Sequence upto) override;
+  Sequence WantedFrom() const override;
+  uint64_t CountWanted(SequenceRange range) const override;
+  void ListWanted(SequenceRange range, std::vector<Sequence>* to) const override;
 
   using Channels = std::map<std::string, std::unique_ptr<Channel>, std::less<>>;
 
@@ -197,8 +200,6 @@ class Topic : private SegmentedLog::Listener {
   bool journal_failing_ NSQ_GUARDED_BY(home_) = false;
   uint64_t batch_messages_ NSQ_GUARDED_BY(home_) = 0;
   uint64_t batch_bytes_ NSQ_GUARDED_BY(home_) = 0;
-  uint64_t fanned_out_ NSQ_GUARDED_BY(home_) = 0;
-  uint64_t progress_at_release_ NSQ_GUARDED_BY(home_) = 0;
 };
 
 }  // namespace nsq::nsqd

@@ -21,6 +21,27 @@ Chunk::Chunk(Sequence first, std::unique_ptr<std::byte[]> bytes, size_t capacity
       written_count_(offsets.size()),
       offsets_(std::move(offsets)) {}
 
+Chunk::Chunk(SequenceRange covers, std::unique_ptr<std::byte[]> bytes, size_t capacity_bytes,
+             size_t size_bytes, std::vector<uint32_t> offsets, std::vector<Sequence> sequences)
+    : Chunk(covers.begin, std::move(bytes), capacity_bytes, size_bytes, std::move(offsets)) {
+  NSQ_DCHECK(sequences.size() == offsets_.size());
+  sparse_ = true;
+  sparse_end_ = covers.end;
+  sequences_ = std::move(sequences);
+}
+
+size_t Chunk::IndexOf(Sequence s) const {
+  const auto at = std::lower_bound(sequences_.begin(), sequences_.end(), s);
+  if (at == sequences_.end() || *at != s) return count();
+  return static_cast<size_t>(at - sequences_.begin());
+}
+
+std::span<const std::byte> Chunk::Bytes(Sequence s) const {
+  const size_t index = sparse_ ? IndexOf(s) : s - first_;
+  const size_t end = index + 1 < offsets_.size() ? offsets_[index + 1] : size_;
+  return {bytes_.get() + offsets_[index], end - offsets_[index]};
+}
+
 std::byte* Chunk::Extend(size_t size_bytes) {
   NSQ_DCHECK(HasRoom(size_bytes));
   std::byte* const at = bytes_.get() + size_;
@@ -47,6 +68,8 @@ void Chunk::Restart(Sequence first) {
 
 void Chunk::Free() {
   Restart(end());
+  sparse_ = false;
+  sequences_ = {};
   bytes_.reset();
   capacity_ = 0;
   offsets_.shrink_to_fit();

@@ -114,11 +114,131 @@ void SyncFiles::Open() noexcept {
 }
 
 void RemoveSegments::Run() noexcept {
+  if (!sync_first.empty()) {
+    if (const Status status = files->SyncDir(sync_first); !status.ok()) {
+      // They are found again at the next start, and nothing in them counts twice.
+      NSQ_LOG(kWarn, "LOG: ", status.detail());
+      return;
+    }
+  }
   for (const std::string& path : paths) {
     const Status status = files->Remove(path);
     if (!status.ok() && status.code() != Code::kNotFound) {
       NSQ_LOG(kWarn, "LOG: ", status.detail());
     }
+  }
+}
+
+void SegmentCopy::Make() {
+  const std::string path = dir + "/" + CopyName(sources.front().first);
+  Result<std::unique_ptr<AppendFile>> file = files->OpenAppend(path);
+  status = file.status();
+  if (!status.ok()) return;
+  status = CopyAll(**file);
+  if (status.ok()) status = (*file)->Sync();
+  if (status.ok()) return;
+  const Status removed = files->Remove(path);
+  if (!removed.ok()) NSQ_LOG(kWarn, "LOG: ", removed.detail());
+}
+
+Status SegmentCopy::CopyAll(AppendFile& to) {
+  if (Status cut = to.Truncate(0); !cut.ok()) return cut;
+  SegmentHeader header;
+  header.first = sources.front().first;
+  header.created = now;
+  if (!everything) {
+    header.sparse = true;
+    header.end = sources.back().end;
+    header.messages = wanted.size();
+  }
+  buffer_.resize(kSegmentHeaderBytes);
+  EncodeSegmentHeader(header, buffer_.data());
+  size_bytes = kSegmentHeaderBytes;
+  index.push_back({header.first, size_bytes});
+  damage.resize(sources.size());
+  for (size_t i = 0; i < sources.size(); ++i) {
+    if (Status copied = CopyFrom(sources[i], &damage[i], to); !copied.ok()) return copied;
+  }
+  return Flush(to);
+}
+
+Status SegmentCopy::CopyFrom(const Source& source, std::vector<DamagedStretch>* found,
+                             AppendFile& to) {
+  const std::string path = dir + "/" + SegmentName(source.first);
+  const auto more = [&] {
+    return everything || (next_wanted_ < wanted.size() && wanted[next_wanted_] < source.end);
+  };
+  while (next_wanted_ < wanted.size() && wanted[next_wanted_] < source.first) ++next_wanted_;
+  if (!more()) return Status();
+  const Result<std::unique_ptr<ReadFile>> file = files->OpenRead(path);
+  if (!file.ok()) return file.status();
+
+  const auto floor = [&](Sequence s) {
+    const auto after = std::upper_bound(
+        source.index.begin(), source.index.end(), s,
+        [](Sequence value, const Segment::IndexEntry& e) { return value < e.sequence; });
+    return *std::prev(after);
+  };
+  const auto start = [&] {
+    return everything ? source.index.front() : floor(wanted[next_wanted_]);
+  };
+  auto scanner =
+      std::make_unique<SegmentScanner>(**file, start().offset, start().sequence, source.limits);
+  ScannedBlock block;
+  while (more() && scanner->Next(&block)) {
+    if (block.damage) {
+      // It may be readable again one day: then it is not to be thrown away today.
+      if (block.damage->unreadable) return Status(Code::kIo, path + ": cannot be read");
+      if (everything) return Status(Code::kCorrupt, path + ": damaged");
+      SetAside(*files, dir, source.first, **file, *block.damage);
+      found->push_back(*block.damage);
+    }
+    if (!block.chunk) break;
+    const Chunk& chunk = *block.chunk;
+    const auto copy = [&](Sequence s) {
+      const std::span<const std::byte> bytes = chunk.Bytes(s);
+      buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
+      size_bytes += bytes.size();
+      ++messages;
+    };
+    index.push_back({chunk.first(), size_bytes});
+    if (everything) {
+      for (Sequence s = chunk.first(); s < chunk.end(); ++s) {
+        if (chunk.Contains(s)) copy(s);
+      }
+    } else {
+      for (; more() && wanted[next_wanted_] < chunk.end(); ++next_wanted_) {
+        if (chunk.Contains(wanted[next_wanted_])) copy(wanted[next_wanted_]);
+      }
+    }
+    if (index.back().offset == size_bytes) index.pop_back();
+    if (buffer_.size() >= SegmentScanner::kBlockBytes) {
+      if (Status flushed = Flush(to); !flushed.ok()) return flushed;
+    }
+    // Far ahead is the next one that is wanted: what lies between is not read.
+    if (!everything && more() && start().offset > scanner->offset()) {
+      scanner =
+          std::make_unique<SegmentScanner>(**file, start().offset, start().sequence, source.limits);
+    }
+  }
+  // What is left of the wanted ones was damaged.
+  while (!everything && more()) ++next_wanted_;
+  return Status();
+}
+
+Status SegmentCopy::Flush(AppendFile& to) {
+  Status appended = AppendAll(to, buffer_);
+  buffer_.clear();
+  return appended;
+}
+
+void CopySegments::Open() noexcept {
+  if (handle->log != nullptr) {
+    handle->log->OnCopied(std::move(copy));
+  } else if (copy->status.ok()) {
+    const Status removed =
+        copy->files->Remove(copy->dir + "/" + CopyName(copy->sources.front().first));
+    if (!removed.ok() && removed.code() != Code::kNotFound) NSQ_LOG(kWarn, removed.detail());
   }
 }
 

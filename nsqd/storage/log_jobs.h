@@ -70,7 +70,53 @@ struct RemoveSegments : Job {
   void Open() noexcept override {}
 
   Files* files;
+  std::string sync_first;  // a directory: what was renamed there comes first; empty: none
   std::vector<std::string> paths;
+};
+
+// What is wanted out of neighbouring segments, in one new file. That gets the first one's name on
+// the loop, which is what makes it count.
+struct SegmentCopy {
+  struct Source {
+    Sequence first;
+    Sequence end;
+    SegmentScanner::Limits limits;
+    std::vector<Segment::IndexEntry> index;
+  };
+
+  // Writes the file and syncs it.
+  void Make();
+
+  // in
+  Files* files;
+  std::string dir;
+  std::vector<Source> sources;
+  bool everything = false;       // of the only source; else `wanted`
+  std::vector<Sequence> wanted;  // in order
+  WallTime now;
+
+  // out
+  Status status;
+  uint64_t size_bytes = 0;
+  uint64_t messages = 0;
+  std::vector<Segment::IndexEntry> index;
+  std::vector<std::vector<DamagedStretch>> damage;  // by source; set aside already
+
+ private:
+  Status CopyAll(AppendFile& to);
+  Status CopyFrom(const Source& source, std::vector<DamagedStretch>* found, AppendFile& to);
+  Status Flush(AppendFile& to);
+
+  std::vector<std::byte> buffer_;
+  size_t next_wanted_ = 0;
+};
+
+struct CopySegments : Job {
+  void Run() noexcept override { copy->Make(); }
+  void Open() noexcept override;
+
+  std::shared_ptr<LogHandle> handle;
+  std::unique_ptr<SegmentCopy> copy;
 };
 
 // Appends the damaged bytes to the segment's ".damaged" file, unless they are there already.

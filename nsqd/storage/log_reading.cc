@@ -48,6 +48,7 @@ SegmentedLog::Outcome SegmentedLog::ReadSlowly(Sequence sequence, LogReader* rea
       reader_waits_ = true;
       return Outcome::kPending;
     }
+    if (!chunk->Contains(sequence)) return Outcome::kGone;
     reader->chunk_ = std::move(chunk);
   }
   *record = reader->chunk_->View(sequence);
@@ -65,7 +66,7 @@ std::shared_ptr<Chunk> SegmentedLog::FindInMemory(Sequence sequence) const {
 
 std::shared_ptr<Chunk> SegmentedLog::FindCold(Sequence sequence) {
   for (auto at = cold_.begin(); at != cold_.end(); ++at) {
-    if (!(*at)->Contains(sequence)) continue;
+    if (!(*at)->Covers(sequence)) continue;
     std::rotate(at, at + 1, cold_.end());
     return cold_.back();
   }
@@ -102,6 +103,7 @@ bool SegmentedLog::StartRead(Sequence sequence) {
     AddGap({sequence, NextAfter(sequence)});
     return false;
   }
+  if (copied_ && segment->copying) return true;  // it is about to be another file
   const Segment::IndexEntry& from = segment->Floor(sequence);
   for (const Reading& reading : reading_) {
     if (reading.segment == segment->first && reading.offset == from.offset) return true;
@@ -115,7 +117,7 @@ bool SegmentedLog::StartRead(Sequence sequence) {
   job->segment = segment->first;
   job->from = from;
   job->target = sequence;
-  job->limits = {segment->size_bytes, segment->end, options_.max_record_bytes};
+  job->limits = {segment->size_bytes, segment->end, options_.max_record_bytes, segment->sparse};
   pool_.Submit(std::move(job), &loop_);
   return true;
 }
@@ -123,7 +125,7 @@ bool SegmentedLog::StartRead(Sequence sequence) {
 void SegmentedLog::ReadAhead(Sequence sequence) {
   if (sequence >= written_ || budget_->over() || InGap(sequence)) return;
   if (FindInMemory(sequence)) return;
-  const auto has = [&](const std::shared_ptr<Chunk>& c) { return c->Contains(sequence); };
+  const auto has = [&](const std::shared_ptr<Chunk>& c) { return c->Covers(sequence); };
   if (std::none_of(cold_.begin(), cold_.end(), has)) StartRead(sequence);
 }
 
@@ -138,11 +140,12 @@ void SegmentedLog::OnColdRead(ColdRead& done) {
     if (done.status.code() == Code::kNotFound) {
       // Somebody took the file away: what was in it is gone, the rest is not.
       NSQ_LOG(kError, "LOG(", options_.dir, "): ", done.status.detail());
-      damage_.records += done.limits.end - done.from.sequence;
+      damage_.records += done.limits.sparse ? 1 : done.limits.end - done.from.sequence;
       AddGap({done.from.sequence, done.limits.end});
     } else if (!done.status.ok()) {
       NSQ_LOG(kWarn, "LOG(", options_.dir, "): trying again - ", done.status.detail());
       ArmTimer();  // whose tick wakes the readers
+      if (copied_) FinishCopy();
       return;
     }
     for (const Segment::IndexEntry& entry : done.index) (*segment)->Remember(entry);
@@ -155,6 +158,7 @@ void SegmentedLog::OnColdRead(ColdRead& done) {
       ArmTimer();
     }
   }
+  if (copied_) FinishCopy();
   if (reader_waits_) {
     reader_waits_ = false;
     listener_->OnLogReadable();

@@ -182,7 +182,7 @@ Status SegmentedLog::AppendToSegment(Segment& segment, std::span<const std::byte
 bool SegmentedLog::IsFull(const Segment& segment) const {
   if (segment.size_bytes >= options_.segment_bytes) return true;
   return segment.size_bytes >= kSmallSegmentBytes &&
-         released_ >= segment.first + (segment.end - segment.first) / 2;
+         std::max(released_, wanted_from_) >= segment.first + (segment.end - segment.first) / 2;
 }
 
 // Makes the newest segment one that `first` can be appended to.
@@ -200,6 +200,7 @@ Status SegmentedLog::PrepareSegment(Sequence first) {
       segments_.pop_back();  // nothing in it: made again under the same name
     } else {
       newest.sealed = true;
+      tidy_at_ = std::min(tidy_at_, newest.end);
       if (newest.end <= synced_) newest.file.reset();
     }
   }
@@ -212,7 +213,10 @@ Status SegmentedLog::PrepareSegment(Sequence first) {
   segment->file = std::move(*file);
   segment->index.push_back({first, kSegmentHeaderBytes});
   std::array<std::byte, kSegmentHeaderBytes> header;
-  EncodeSegmentHeader({first, 0, loop_.WallClock()}, header.data());
+  SegmentHeader front;
+  front.first = first;
+  front.created = loop_.WallClock();
+  EncodeSegmentHeader(front, header.data());
   // A file that could not be removed may have this name.
   Status status = segment->file->Truncate(0);
   if (status.ok()) status = AppendToSegment(*segment, header);
@@ -278,7 +282,7 @@ void SegmentedLog::StartSync() {
 // Only what somebody still wants is worth a sync; the caller of StartSync decides for kFsync.
 void SegmentedLog::MaybeSync() {
   if (options_.durability != Durability::kOs || syncing_) return;
-  const Sequence from = std::max(synced_, released_);
+  const Sequence from = std::max({synced_, released_, wanted_from_});
   if (written_ > from && written_ - from >= options_.sync_every) SubmitSync();
 }
 
@@ -326,9 +330,10 @@ void SegmentedLog::OnSynced(const SyncFiles& done) {
     new_names_ = true;
     for (const auto& segment : segments_) {
       if (segment->end <= synced_) continue;
-      segment->sealed = true;
+      segment->sealed = segment->doubtful = true;
       segment->file.reset();
     }
+    ArmTimer();  // whose tick writes them anew
     listener_->OnLogSynced(done.status, written_);
     synced_ = written_;
     syncing_ = false;
@@ -480,6 +485,8 @@ void SegmentedLog::OnTimer() {
     reader_waits_ = false;
     listener_->OnLogReadable();
   }
+  if (idle && !memory_only()) SealIfMostlyDead();
+  TidyNow();
   if (budget_->over()) {
     Evict();
     EvictCold(0);
@@ -491,7 +498,10 @@ void SegmentedLog::OnTimer() {
     if (journal_ && !journal_->used && !journal_unsynced()) journal_->file.reset();
   }
   if (journal_) journal_->used = false;
-  if (!idle || syncing_ || reader_waits_ || !recent_.empty() || !cold_.empty()) ArmTimer();
+  if (!idle || syncing_ || copying_ || copy_later_ || reader_waits_ || !recent_.empty() ||
+      !cold_.empty()) {
+    ArmTimer();
+  }
 }
 
 }  // namespace nsq::nsqd

@@ -17,6 +17,9 @@ constexpr size_t kChecksumOffset = kSegmentHeaderBytes - 4;
 constexpr size_t kNameDigits = 20;
 constexpr std::string_view kSuffix = ".log";
 
+constexpr std::string_view kCopySuffix = ".copy";
+constexpr uint32_t kFlagSparse = 1;
+
 // Entries closer than this are not worth their 16 bytes: a read takes more in one go.
 constexpr uint64_t kIndexBytes = uint64_t{64} * 1024;
 
@@ -35,6 +38,11 @@ void EncodeSegmentHeader(const SegmentHeader& header, std::byte* to) {
   StoreLittle(to + 8, header.first.value);
   StoreLittle(to + 16, header.epoch);
   StoreLittle(to + 24, UnixNanos(header.created));
+  if (header.sparse) {
+    StoreLittle(to + 32, kFlagSparse);
+    StoreLittle(to + 40, header.end.value);
+    StoreLittle(to + 48, header.messages);
+  }
   StoreLittle(to + kChecksumOffset, Checksum(to, kChecksumOffset, kSegmentHeaderBytes));
 }
 
@@ -51,6 +59,9 @@ Status DecodeSegmentHeader(std::span<const std::byte> bytes, SegmentHeader* head
   header->first = {LoadLittle<uint64_t>(bytes.data() + 8)};
   header->epoch = LoadLittle<uint64_t>(bytes.data() + 16);
   header->created = WallFromUnixNanos(LoadLittle<int64_t>(bytes.data() + 24));
+  header->sparse = (LoadLittle<uint32_t>(bytes.data() + 32) & kFlagSparse) != 0;
+  header->end = {LoadLittle<uint64_t>(bytes.data() + 40)};
+  header->messages = LoadLittle<uint64_t>(bytes.data() + 48);
   return Status();
 }
 
@@ -61,6 +72,12 @@ std::optional<Sequence> ParseSegmentName(std::string_view name) {
   Sequence first;
   if (!ParseInt(name.substr(0, kNameDigits), &first.value)) return std::nullopt;
   return first;
+}
+
+std::string CopyName(Sequence first) { return Digits(first) + std::string(kCopySuffix); }
+
+bool IsCopyName(std::string_view name) {
+  return name.size() == kNameDigits + kCopySuffix.size() && name.ends_with(kCopySuffix);
 }
 
 std::string DamagedName(Sequence first) { return Digits(first) + ".damaged"; }

@@ -24,7 +24,12 @@ inline constexpr uint16_t kSegmentVersion = 1;
 struct SegmentHeader {
   Sequence first;
   uint64_t epoch = 0;  // for replication: which leader wrote it
-  WallTime created;
+  WallTime created = {};
+  // Made of what was still wanted of [first, end): its sequences have holes. It was whole and
+  // synced before it got its name.
+  bool sparse = false;
+  Sequence end = {};      // sparse only
+  uint64_t messages = 0;  // sparse only
 };
 
 void EncodeSegmentHeader(const SegmentHeader& header, std::byte* to);
@@ -36,6 +41,10 @@ Status DecodeSegmentHeader(std::span<const std::byte> bytes, SegmentHeader* head
 // "00001737331200000000.log"
 std::string SegmentName(Sequence first);
 std::optional<Sequence> ParseSegmentName(std::string_view name);
+
+// What a copy is called until it is whole: "00001737331200000000.copy".
+std::string CopyName(Sequence first);
+bool IsCopyName(std::string_view name);
 
 // Where what is damaged in a segment is set aside: "00001737331200000000.damaged".
 std::string DamagedName(Sequence first);
@@ -51,6 +60,13 @@ struct Segment {
   Sequence end;             // nothing from here on is in it; it may have ended earlier
   uint64_t size_bytes = 0;  // what is good of the file
   bool sealed = false;      // never written again
+  bool sparse = false;      // see SegmentHeader
+  uint64_t messages = 0;    // sparse only
+
+  // For copying what is wanted out of it.
+  std::optional<SteadyTime> passed_at;  // when every channel was first seen to be past it
+  bool copying = false;
+  bool doubtful = false;  // a sync of it failed: what the kernel still has is written anew
 
   // Some places to begin reading at, by sequence; the first is the first record's.
   std::vector<IndexEntry> index;

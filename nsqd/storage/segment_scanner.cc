@@ -24,6 +24,7 @@ bool SegmentScanner::Next(ScannedBlock* block) {
   if (offset_ >= limits_.file_bytes || next_ >= limits_.end) return false;
   Record record;
   size_t size_bytes = 0;
+  const Sequence expected = next_;
   const Status status = ReadRecord(offset_, &record, &size_bytes);
   if (!status.ok() || record.sequence < next_) {
     block->damage = Resync();
@@ -36,6 +37,7 @@ bool SegmentScanner::Next(ScannedBlock* block) {
   }
   block->chunk_offset = offset_;
   block->chunk = TakeRun();
+  if (limits_.sparse) block->chunk->CoverFrom(expected);
   return true;
 }
 
@@ -101,7 +103,7 @@ DamagedStretch SegmentScanner::Resync() {
     const uint64_t most = (at - damage.offset) / kSmallestRecord;
     if (size < kSmallestRecord || size > limits_.max_record_bytes ||
         size > limits_.file_bytes - at || sequence < next_ || sequence >= limits_.end ||
-        sequence - next_ > most) {
+        (!limits_.sparse && sequence - next_ > most)) {
       continue;
     }
     Record record;
@@ -130,6 +132,7 @@ std::shared_ptr<Chunk> SegmentScanner::TakeRun() {
     Load(offset_, std::max(first_bytes, kBlockBytes));
   }
   std::vector<uint32_t> offsets;
+  std::vector<Sequence> sequences;
   size_t at = 0;
   Sequence next = next_;
   while (at < loaded_ && next < limits_.end) {
@@ -137,13 +140,21 @@ std::shared_ptr<Chunk> SegmentScanner::TakeRun() {
     size_t size_bytes = 0;
     const Status status = DecodeRecord({buffer_.get() + at, loaded_ - at}, limits_.max_record_bytes,
                                        &record, &size_bytes);
-    if (!status.ok() || record.sequence != next) break;
+    if (!status.ok()) break;
+    if (limits_.sparse ? record.sequence < next || record.sequence >= limits_.end
+                       : record.sequence != next) {
+      break;
+    }
     offsets.push_back(static_cast<uint32_t>(at));
+    if (limits_.sparse) sequences.push_back(record.sequence);
     at += size_bytes;
-    ++next;
+    next = record.sequence + 1;
   }
   auto chunk =
-      std::make_shared<Chunk>(next_, std::move(buffer_), capacity_, at, std::move(offsets));
+      limits_.sparse
+          ? std::make_shared<Chunk>(SequenceRange{next_, next}, std::move(buffer_), capacity_, at,
+                                    std::move(offsets), std::move(sequences))
+          : std::make_shared<Chunk>(next_, std::move(buffer_), capacity_, at, std::move(offsets));
   capacity_ = 0;
   loaded_ = 0;
   offset_ += at;

@@ -41,12 +41,13 @@ class SegmentScanner {
     uint64_t file_bytes = 0;  // read no further
     Sequence end;             // records from here on are not this segment's: they were refused
     uint64_t max_record_bytes = 0;
+    bool sparse = false;  // its sequences need not count by one
   };
 
   // At `offset` the record of `next` begins, or the file's end is.
   SegmentScanner(const ReadFile& file, uint64_t offset, Sequence next, const Limits& limits);
 
-  // False at the end.
+  // False at the end. Of a sparse segment a chunk covers what lies behind the one before it, too.
   bool Next(ScannedBlock* block);
 
   // The place after what Next returned.

@@ -96,8 +96,12 @@ Status SegmentedLog::Recover() {
   if (Status status = FindSegments(); !status.ok()) return status;
   if (segments_.empty()) return Status();
   for (size_t i = 0; i + 1 < segments_.size(); ++i) {
-    segments_[i]->sealed = true;
-    segments_[i]->end = segments_[i + 1]->first;
+    Segment& segment = *segments_[i];
+    const Sequence next = segments_[i + 1]->first;
+    segment.sealed = true;
+    // Died after a copy got its name and before all it was made of was removed: what is left is as
+    // good as the copy.
+    segment.end = segment.sparse ? std::min(segment.end, next) : next;
   }
   if (Status status = RecoverNewest(); !status.ok()) return status;
   // `appended_` is already past the name of a segment that was never filled.
@@ -109,48 +113,58 @@ Status SegmentedLog::Recover() {
   return Status();
 }
 
-// Size of a file, 0 if it is not worth keeping; an error if it must not be touched.
-Result<uint64_t> SegmentedLog::CheckFile(Sequence segment) {
-  const std::string path = PathOf(segment);
+// The segment as its header and size tell, null if it is not worth keeping; an error if it must not
+// be touched.
+Result<std::unique_ptr<Segment>> SegmentedLog::CheckFile(Sequence first) {
+  const std::string path = PathOf(first);
   const Result<std::unique_ptr<ReadFile>> file = files_.OpenRead(path);
   if (!file.ok()) return file.status();
   const Result<uint64_t> size = (*file)->Size();
   if (!size.ok()) return size.status();
-  if (*size <= kSegmentHeaderBytes) return uint64_t{0};
+  if (*size <= kSegmentHeaderBytes) return std::unique_ptr<Segment>();
   std::array<std::byte, kSegmentHeaderBytes> bytes;
   const Result<size_t> read = (*file)->ReadAt(0, bytes);
   SegmentHeader header;
   const Status status = read.ok() ? DecodeSegmentHeader(bytes, &header) : read.status();
   if (status.code() == Code::kInvalid) return Status(status.code(), path + ": " + status.detail());
+  auto segment = std::make_unique<Segment>();
+  segment->first = segment->end = first;
+  segment->size_bytes = *size;
+  segment->index.push_back({first, kSegmentHeaderBytes});
   if (!status.ok()) {
     // The name says all that matters.
     NSQ_LOG(kWarn, "LOG(", path, "): ", status.detail());
     damage_.bytes += kSegmentHeaderBytes;
+  } else if (header.sparse && header.end > first) {
+    segment->sparse = segment->sealed = true;
+    segment->end = header.end;
+    segment->messages = header.messages;
   }
-  return *size;
+  return segment;
 }
 
 Status SegmentedLog::FindSegments() {
   const Result<std::vector<std::string>> names = files_.List(options_.dir);
   if (!names.ok()) return names.status();
   for (const std::string& name : *names) {
+    if (IsCopyName(name)) {
+      // Died before it was whole.
+      if (Status status = files_.Remove(options_.dir + "/" + name); !status.ok()) return status;
+      continue;
+    }
     const std::optional<Sequence> first = ParseSegmentName(name);
     if (!first) continue;
-    const Result<uint64_t> size = CheckFile(*first);
-    if (size.status().code() == Code::kNotFound) continue;  // was being removed
-    if (!size.ok()) return size.status();
-    if (*size == 0) {
+    Result<std::unique_ptr<Segment>> segment = CheckFile(*first);
+    if (segment.status().code() == Code::kNotFound) continue;  // was being removed
+    if (!segment.ok()) return segment.status();
+    if (*segment == nullptr) {
       // Died between making the file and writing to it.
       appended_ = std::max(segments_.empty() ? *first : appended_, *first);
       if (Status status = files_.Remove(PathOf(*first)); !status.ok()) return status;
       continue;
     }
-    auto segment = std::make_unique<Segment>();
-    segment->first = segment->end = *first;
-    segment->size_bytes = *size;
-    segment->index.push_back({*first, kSegmentHeaderBytes});
     if (segments_.empty()) appended_ = *first;
-    segments_.push_back(std::move(segment));
+    segments_.push_back(std::move(*segment));
     appended_ = std::max(appended_, *first);
   }
   return Status();
@@ -158,6 +172,7 @@ Status SegmentedLog::FindSegments() {
 
 Status SegmentedLog::RecoverNewest() {
   Segment& newest = *segments_.back();
+  if (newest.sparse) return Status();  // it was synced whole, and its header says where it ends
   const Result<std::unique_ptr<ReadFile>> file = files_.OpenRead(PathOf(newest.first));
   if (!file.ok()) return file.status();
   SegmentScanner scanner(**file, kSegmentHeaderBytes, newest.first,
@@ -196,8 +211,9 @@ void SegmentedLog::CountDamage(Segment& segment, const DamagedStretch& damage) {
   auto& known = segment.damaged_offsets;
   if (std::find(known.begin(), known.end(), damage.offset) != known.end()) return;
   known.push_back(damage.offset);
-  const bool open_end = damage.lost.end == kNoEnd;
-  damage_.records += open_end ? 1 : damage.lost.end - damage.lost.begin;
+  // Where there are holes nobody knows how many there were.
+  const bool unknown = damage.lost.end == kNoEnd || segment.sparse;
+  damage_.records += unknown ? 1 : damage.lost.end - damage.lost.begin;
   damage_.bytes += damage.size_bytes;
   NSQ_LOG(kError, "LOG(", PathOf(segment.first), "): ", damage.size_bytes,
           " damaged bytes at offset ", damage.offset, " skipped and set aside in ",

@@ -24,9 +24,11 @@ namespace nsq::nsqd {
 
 class Chunk;
 struct ColdRead;
+struct CopySegments;
 struct DamagedStretch;
 struct LogHandle;
 struct Segment;
+struct SegmentCopy;
 struct SyncedFile;
 struct SyncFiles;
 
@@ -53,6 +55,9 @@ struct LogOptions {
   uint64_t memory_messages = 10000;    // --mem-queue-size: kept in memory beyond what is needed
   uint64_t sync_every = 2500;          // --sync-every, messages; kOs only
   Duration sync_timeout = seconds(2);  // --sync-timeout
+  // What is wanted of a segment that every channel has passed is copied out of it after so long:
+  // most of what is in flight is finished by then.
+  Duration copy_after = seconds(5);
 };
 
 // What a log found wrong, since it was opened.
@@ -92,6 +97,12 @@ class SegmentedLog {
     // synced() moved, or the sync failed: then what lies between synced() and `upto` is not known
     // to be on the disk, its publishers must hear so, and the log goes on in a new segment.
     virtual void OnLogSynced(const Status& status, Sequence upto) = 0;
+
+    // What is still wanted, asked from inside Release, Tidy and the log's timer: everything from
+    // WantedFrom on, and below that what the other two say. Messages only ever cease to be wanted.
+    virtual Sequence WantedFrom() const { return Sequence{}; }
+    virtual uint64_t CountWanted(SequenceRange range) const { return range.end - range.begin; }
+    virtual void ListWanted(SequenceRange range, std::vector<Sequence>* to) const;  // in order
   };
 
   // `loop`, `pool`, `files`, `budget` and `listener` outlive the log. A log that is not there yet
@@ -155,6 +166,12 @@ class SegmentedLog {
   // removed when they are whole below. The sequence only grows.
   void Release(Sequence sequence);
 
+  // Removes the segments in which nothing is wanted any more, wherever they lie, and copies what
+  // is wanted of mostly dead ones together, in the background: one message that is due in a month
+  // must not keep all that came after it. Cheap unless there is something to do: call it once a
+  // turn in which something was finished.
+  void Tidy();
+
   // The first sequence that may still be there.
   Sequence begin() const;
 
@@ -172,8 +189,9 @@ class SegmentedLog {
   Status RemoveFiles();
 
  private:
-  friend struct ColdRead;  // they come back through OnColdRead and OnSynced
+  friend struct ColdRead;  // they come back through OnColdRead, OnSynced and OnCopied
   friend struct SyncFiles;
+  friend struct CopySegments;
 
   // A read of the disk that is under way.
   struct Reading {
@@ -189,7 +207,7 @@ class SegmentedLog {
 
   // recovery
   Status Recover();
-  Result<uint64_t> CheckFile(Sequence segment) NSQ_REQUIRES(home_);
+  Result<std::unique_ptr<Segment>> CheckFile(Sequence first) NSQ_REQUIRES(home_);
   Status FindSegments() NSQ_REQUIRES(home_);
   Status RecoverNewest() NSQ_REQUIRES(home_);
   Status CutTornEnd(Segment& segment, uint64_t offset) NSQ_REQUIRES(home_);
@@ -221,6 +239,16 @@ class SegmentedLog {
   void ReadAhead(Sequence sequence) NSQ_REQUIRES(home_);
   void OnColdRead(ColdRead& done);
   bool InGap(Sequence sequence) const NSQ_REQUIRES(home_);
+
+  // tidying
+  void TidyNow() NSQ_REQUIRES(home_);
+  bool IsDead(const Segment& segment) const NSQ_REQUIRES(home_);
+  void SealIfMostlyDead() NSQ_REQUIRES(home_);
+  void StartCopy() NSQ_REQUIRES(home_);
+  void SubmitCopy(size_t from, size_t to, bool everything) NSQ_REQUIRES(home_);
+  void OnCopied(std::unique_ptr<SegmentCopy> done);
+  void FinishCopy() NSQ_REQUIRES(home_);
+  Status PutCopyInPlace(const SegmentCopy& done) NSQ_REQUIRES(home_);
 
   // memory
   void Charge(const Chunk& chunk) NSQ_REQUIRES(home_);
@@ -267,6 +295,14 @@ class SegmentedLog {
   bool disk_full_ NSQ_GUARDED_BY(home_) = false;                          // when last written to
   std::vector<Reading> reading_ NSQ_GUARDED_BY(home_);
   bool reader_waits_ NSQ_GUARDED_BY(home_) = false;
+
+  Sequence wanted_from_ NSQ_GUARDED_BY(home_);  // as the listener last said
+  Sequence tidy_at_ NSQ_GUARDED_BY(home_);      // when wanted_from_ comes here a segment is passed
+  bool copying_ NSQ_GUARDED_BY(home_) = false;
+  bool copy_later_ NSQ_GUARDED_BY(home_) = false;  // there is something, but not yet
+  SteadyTime no_copy_before_ NSQ_GUARDED_BY(home_);
+  std::unique_ptr<SegmentCopy> copied_ NSQ_GUARDED_BY(home_);  // waits for reads of its sources
+
   LogDamage damage_ NSQ_GUARDED_BY(home_);
 
   std::shared_ptr<SyncedFile> journal_ NSQ_GUARDED_BY(home_);

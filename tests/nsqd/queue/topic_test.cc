@@ -572,5 +572,28 @@ TEST_F(TopicTest, CloseAnswersWritesAndEndsSubscriptions) {
   EXPECT_THAT(Subscribe("a")->consumer.Bodies(), ElementsAre("1"));
 }
 
+// A message due in a month keeps itself on the disk, not what came after it, and is not forgotten.
+TEST_F(TopicTest, AStuckMessageDoesNotKeepFinishedSegments) {
+  options_.max_bytes_per_file = 20'000;
+  options_.mem_queue_size = 10;
+  options_.sync_timeout = milliseconds(1);
+  Open();
+  Client* client = Subscribe("a", 2500);
+  PublishOk({"in a month"}, std::chrono::hours(720));
+  for (int turn = 0; turn < 200; ++turn) {
+    PublishOk(Bodies(20, std::string(100, 'x')));
+    FinishAll(client);
+  }
+  ASSERT_EQ(client->answered, 4000u);
+  EXPECT_TRUE(TurnUntil([&] {
+    FinishAll(client);
+    return files_.total_bytes() < 40'000;
+  })) << files_.total_bytes();
+  EXPECT_EQ(StatsOf("a").deferred_count, 1u);
+  KillAndRestart();
+  EXPECT_EQ(StatsOf("a").deferred_count, 1u);
+  EXPECT_EQ(topic_->Stats({"", "", false}).damaged_records, 0u);
+}
+
 }  // namespace
 }  // namespace nsq::nsqd
