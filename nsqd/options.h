@@ -35,6 +35,7 @@ struct Options {
   int tls_min_version = 0x0301;  // TLS 1.0, as on the wire
   std::string topology_region;
   std::string topology_zone;
+  bool topology_aware = false;  // near consumers first
 
   // storage
   std::string data_path;
@@ -45,12 +46,16 @@ struct Options {
   int64_t sync_every = 2500;
   Duration sync_timeout = seconds(2);
 
+  // A client that has not said its magic by then is closed. No flag: nobody needs longer.
+  Duration magic_timeout = seconds(60);
+
   // messages
   Duration msg_timeout = seconds(60);
   Duration max_msg_timeout = std::chrono::minutes(15);
   int64_t max_msg_size = 1048576;
   int64_t max_body_size = 5242880;
-  Duration max_req_timeout = std::chrono::hours(1);
+  Duration max_req_timeout = std::chrono::hours(1);    // of REQ
+  Duration max_defer_timeout = std::chrono::hours(1);  // of DPUB and /pub?defer=
 
   // clients
   Duration max_heartbeat_interval = seconds(60);

@@ -67,7 +67,7 @@ std::optional<Duration> ParseDefer(std::string_view text, const Options& options
   if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
   int64_t defer_ms = 0;
   if (!ParseInt(text, &defer_ms)) return std::nullopt;
-  const auto max = std::chrono::duration_cast<milliseconds>(options.max_req_timeout);
+  const auto max = std::chrono::duration_cast<milliseconds>(options.max_defer_timeout);
   if (defer_ms < 0 || defer_ms > max.count()) return std::nullopt;
   return milliseconds(defer_ms);
 }

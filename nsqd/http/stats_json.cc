@@ -116,7 +116,11 @@ void AppendChannel(const ChannelStats& channel, const StatsFilter& filter, Write
   out->Number(R"(,"in_flight_count":)", channel.in_flight_count);
   out->Number(R"(,"deferred_count":)", channel.deferred_count);
   out->Number(R"(,"message_count":)", channel.message_count);
-  out->NumberUnlessZero(R"(,"global_msg_count":)", channel.delivered_count);
+  out->NumberUnlessZero(R"(,"zone_local_msg_count":)", channel.zone_local_count);
+  out->NumberUnlessZero(R"(,"region_local_msg_count":)", channel.region_local_count);
+  out->NumberUnlessZero(
+      R"(,"global_msg_count":)",
+      channel.delivered_count - channel.zone_local_count - channel.region_local_count);
   out->Number(R"(,"requeue_count":)", channel.requeue_count);
   out->Number(R"(,"timeout_count":)", channel.timeout_count);
   out->Number(R"(,"client_count":)", channel.client_count);

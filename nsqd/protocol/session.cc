@@ -29,6 +29,29 @@ std::string HostOf(std::string_view address) {
   return std::string(host);
 }
 
+// As what its messages are counted: empty names are equal too. Preferred is who is near by a name
+// that this nsqd has (spec, nsqd-tcp 4.6).
+ConsumerTerms TermsOf(const ClientInfo& info, const Options& options) {
+  ConsumerTerms terms;
+  terms.msg_timeout = info.first_terms.msg_timeout;
+  terms.touch_timeout = info.terms.msg_timeout;
+  terms.sample_rate = info.first_terms.sample_rate;
+  if (!options.topology_aware) return terms;
+  const bool in_zone = info.topology_zone == options.topology_zone;
+  const bool in_region = info.topology_region == options.topology_region;
+  if (in_zone) {
+    terms.counted = Locality::kZone;
+  } else if (in_region) {
+    terms.counted = Locality::kRegion;
+  }
+  if (in_zone && !options.topology_zone.empty()) {
+    terms.preferred = Locality::kZone;
+  } else if (in_region && !options.topology_region.empty()) {
+    terms.preferred = Locality::kRegion;
+  }
+  return terms;
+}
+
 }  // namespace
 
 Session::Session(Broker& broker, ConnectionId id, UniqueFd fd)
@@ -252,8 +275,7 @@ void Session::CompleteSubscribe(const Result<Topic*>& topic, std::string_view ch
     RetryOrRefuseSub(found.status());
     return;
   }
-  const Result<Subscription*> subscription =
-      (*found)->Subscribe(this, info_.first_terms.msg_timeout, info_.first_terms.sample_rate);
+  const Result<Subscription*> subscription = (*found)->Subscribe(this, TermsOf(info_, options_));
   if (!subscription.ok()) {
     Refuse(refusal::TooManyConsumers((*topic)->name(), channel, options_.max_channel_consumers));
     return;
@@ -349,8 +371,8 @@ void Session::Settle() {
 
 std::optional<SteadyTime> Session::ReadDeadline() const {
   // The original waits for the magic for ever, also while it shuts down.
-  const Duration interval =
-      awaited_ == Awaited::kMagic ? kDefaultHeartbeatInterval : info_.terms.heartbeat_interval;
+  if (awaited_ == Awaited::kMagic) return last_command_ + options_.magic_timeout;
+  const Duration interval = info_.terms.heartbeat_interval;
   if (interval == Duration::zero()) return std::nullopt;
   return last_command_ + 2 * interval;
 }

@@ -318,8 +318,8 @@ bool Session::Dpub(const CommandLine& line, std::string_view data) {
   const std::optional<uint64_t> ms = ParseUnsigned(timeout);
   if (!ms) return Refuse(refusal::BadTimeout(Command::kDpub, timeout));
   const Duration defer = WrappingMs(*ms);
-  if (defer < Duration::zero() || defer > options_.max_req_timeout) {
-    const auto max = std::chrono::duration_cast<milliseconds>(options_.max_req_timeout);
+  if (defer < Duration::zero() || defer > options_.max_defer_timeout) {
+    const auto max = std::chrono::duration_cast<milliseconds>(options_.max_defer_timeout);
     return Refuse(refusal::TimeoutOutOfRange(Command::kDpub, *ms, max.count()));
   }
   std::string_view body;

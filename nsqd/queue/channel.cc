@@ -107,8 +107,7 @@ void Channel::DropTail(uint64_t excess) {
   }
 }
 
-Result<Subscription*> Channel::Subscribe(Consumer* consumer, Duration msg_timeout,
-                                         int32_t sample_rate) {
+Result<Subscription*> Channel::Subscribe(Consumer* consumer, const ConsumerTerms& terms) {
   home_.Assert();
   if (options_.max_consumers > 0 &&
       subscriptions_.size() >= static_cast<size_t>(options_.max_consumers)) {
@@ -116,8 +115,7 @@ Result<Subscription*> Channel::Subscribe(Consumer* consumer, Duration msg_timeou
   }
   auto subscription = std::make_unique<Subscription>();
   subscription->consumer = consumer;
-  subscription->msg_timeout = msg_timeout;
-  subscription->sample_rate = sample_rate;
+  subscription->terms = terms;
   Put(std::move(subscription), &subscriptions_);
   return subscriptions_.back().get();
 }
@@ -214,7 +212,7 @@ Status Channel::Touch(Subscription* subscription, Sequence sequence, SteadyTime 
   home_.Assert();
   const Result<InFlight::Entry*> entry = FindOwned(subscription, sequence);
   if (!entry.ok()) return entry.status();
-  in_flight_.Touch(*entry, now, subscription->msg_timeout,
+  in_flight_.Touch(*entry, now, subscription->terms.touch_timeout,
                    (*entry)->delivered_at + options_.max_msg_timeout);
   return Status();
 }
@@ -223,7 +221,7 @@ Channel::Outcome Channel::Dispatch(SteadyTime now, Budget budget) {
   home_.Assert();
   Outcome outcome = Outcome::kIdle;
   size_t bytes = 0;
-  while (!paused_ && !ready_.empty()) {
+  while (!paused_ && ready_members_ > 0) {
     Taken taken;
     const Take take = bytes < budget.bytes ? TakeNext(&taken, &budget.messages) : Take::kSpent;
     if (take != Take::kReady) {
@@ -232,8 +230,8 @@ Channel::Outcome Channel::Dispatch(SteadyTime now, Budget budget) {
       break;
     }
     Subscription* const subscription = PickReady();
-    if (subscription->sample_rate > 0 &&
-        static_cast<int32_t>(random_() % 100) > subscription->sample_rate) {
+    const int32_t sample_rate = subscription->terms.sample_rate;
+    if (sample_rate > 0 && static_cast<int32_t>(random_() % 100) > sample_rate) {
       // Discarded for the whole channel, not kept for another consumer (spec, nsqd-tcp 4.5).
       MarkFinished(taken.record.sequence);
       continue;
@@ -332,20 +330,22 @@ Sequence Channel::EndOfGap() const {
 }
 
 Subscription* Channel::PickReady() {
-  if (next_ready_ >= ready_.size()) next_ready_ = 0;
-  return ready_[next_ready_++];
+  Ring* ring = ready_.data();
+  while (ring->members.empty()) ++ring;  // the nearest
+  if (ring->next >= ring->members.size()) ring->next = 0;
+  return ring->members[ring->next++];
 }
 
 void Channel::Hand(Subscription* subscription, const Taken& taken, SteadyTime now) {
   const Sequence sequence = taken.record.sequence;
-  in_flight_.Add(sequence, subscription, taken.attempts, now, subscription->msg_timeout);
+  in_flight_.Add(sequence, subscription, taken.attempts, now, subscription->terms.msg_timeout);
   if (!taken.again) live_.Add(sequence);
   if (taken.again && journal_ != nullptr) {
     journal_->Redelivered(number_, sequence, taken.attempts);
   }
   ++subscription->in_flight;
   ++subscription->message_count;
-  ++delivered_count_;
+  ++delivered_counts_[static_cast<size_t>(subscription->terms.counted)];
   if (!subscription->dirty) {
     subscription->dirty = true;
     dirty_.push_back(subscription);
@@ -364,13 +364,16 @@ void Channel::UpdateReady(Subscription* subscription) {
                      subscription->in_flight < subscription->ready_count;
   if (ready == subscription->is_ready) return;
   subscription->is_ready = ready;
+  auto& members = ready_[static_cast<size_t>(subscription->terms.preferred)].members;
   if (ready) {
-    subscription->ready_index = ready_.size();
-    ready_.push_back(subscription);
+    subscription->ready_index = members.size();
+    members.push_back(subscription);
+    ++ready_members_;
   } else {
-    ready_.back()->ready_index = subscription->ready_index;
-    ready_[subscription->ready_index] = ready_.back();
-    ready_.pop_back();
+    members.back()->ready_index = subscription->ready_index;
+    members[subscription->ready_index] = members.back();
+    members.pop_back();
+    --ready_members_;
   }
 }
 
@@ -407,7 +410,7 @@ std::optional<WallTime> Channel::NextDue() const {
 
 bool Channel::HasWork() const {
   home_.Assert();
-  return !paused_ && !ready_.empty() && (cursor_ < end_ || !waiting_.empty());
+  return !paused_ && ready_members_ > 0 && (cursor_ < end_ || !waiting_.empty());
 }
 
 void Channel::WriteJournal() {
@@ -503,7 +506,10 @@ ChannelStats Channel::Stats(bool include_clients) const {
   stats.in_flight_count = in_flight_.size();
   stats.deferred_count = deferred_.size();
   stats.message_count = message_count_;
-  stats.delivered_count = delivered_count_;
+  stats.zone_local_count = delivered_counts_[static_cast<size_t>(Locality::kZone)];
+  stats.region_local_count = delivered_counts_[static_cast<size_t>(Locality::kRegion)];
+  stats.delivered_count = stats.zone_local_count + stats.region_local_count +
+                          delivered_counts_[static_cast<size_t>(Locality::kGlobal)];
   stats.requeue_count = requeue_count_;
   stats.timeout_count = timeout_count_;
   stats.client_count = subscriptions_.size();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -23,11 +24,25 @@
 
 namespace nsq::nsqd {
 
+// How near a consumer is to this nsqd.
+enum class Locality : uint8_t { kZone, kRegion, kGlobal };
+inline constexpr size_t kLocalities = 3;
+
+// What a consumer brings along.
+struct ConsumerTerms {
+  Duration msg_timeout{0};
+  Duration touch_timeout{0};  // what TOUCH gives; not the same after a second IDENTIFY
+  int32_t sample_rate = 0;    // 0: all; else a message is kept if a draw from 0..99 is <= this
+  // As what its messages are counted, and when it gets them: a message goes to who is nearest of
+  // those that can take it.
+  Locality counted = Locality::kGlobal;
+  Locality preferred = Locality::kGlobal;
+};
+
 // One consumer's place in a channel. Made and destroyed by the channel; the consumer reads it.
 struct Subscription {
   Consumer* consumer = nullptr;  // null: gone; kept while messages are in flight to it
-  Duration msg_timeout{0};
-  int32_t sample_rate = 0;  // 0: all; else a message is kept if a draw from 0..99 is <= this
+  ConsumerTerms terms;
   int64_t ready_count = 0;
   int64_t in_flight = 0;
   uint64_t message_count = 0;
@@ -37,7 +52,7 @@ struct Subscription {
   bool closing = false;    // CLS: nothing new, what is in flight goes on
   bool dirty = false;      // got something in this turn
   size_t index = 0;        // in Channel::subscriptions_ or Channel::gone_
-  size_t ready_index = 0;  // in Channel::ready_, if it is there
+  size_t ready_index = 0;  // in its ring of Channel::ready_, if it is there
   bool is_ready = false;
 };
 
@@ -91,7 +106,7 @@ class Channel {
   // --- from consumers
 
   // Adds a consumer, not ready yet. kExhausted: `max_consumers` are there.
-  Result<Subscription*> Subscribe(Consumer* consumer, Duration msg_timeout, int32_t sample_rate);
+  Result<Subscription*> Subscribe(Consumer* consumer, const ConsumerTerms& terms);
   // What is in flight to it stays so until its time-out (spec, nsqd-tcp 4.8).
   void Unsubscribe(Subscription* subscription);
 
@@ -191,6 +206,11 @@ class Channel {
     bool again;         // known to the journal by its own entry, not by the cursor
   };
   enum class Take { kReady, kNothing, kPending, kSpent };
+  // Those that can take a message: RDY > in flight, writable, open. In turn, from `next` on.
+  struct Ring {
+    std::vector<Subscription*> members;
+    size_t next = 0;
+  };
 
   Take TakeNext(Taken* taken, size_t* budget) NSQ_REQUIRES(home_);
   SegmentedLog::Outcome TakeWaiting(Taken* taken) NSQ_REQUIRES(home_);
@@ -231,8 +251,8 @@ class Channel {
 
   std::vector<std::unique_ptr<Subscription>> subscriptions_ NSQ_GUARDED_BY(home_);
   std::vector<std::unique_ptr<Subscription>> gone_ NSQ_GUARDED_BY(home_);  // in_flight > 0
-  std::vector<Subscription*> ready_ NSQ_GUARDED_BY(home_);  // RDY > in flight, writable, open
-  size_t next_ready_ NSQ_GUARDED_BY(home_) = 0;
+  std::array<Ring, kLocalities> ready_ NSQ_GUARDED_BY(home_);  // by ConsumerTerms::preferred
+  size_t ready_members_ NSQ_GUARDED_BY(home_) = 0;             // of all rings
   std::vector<Subscription*> dirty_ NSQ_GUARDED_BY(home_);
   std::minstd_rand random_ NSQ_GUARDED_BY(home_);
 
@@ -241,7 +261,7 @@ class Channel {
   std::vector<Sequence> finished_ NSQ_GUARDED_BY(home_);
 
   uint64_t message_count_ NSQ_GUARDED_BY(home_) = 0;
-  uint64_t delivered_count_ NSQ_GUARDED_BY(home_) = 0;
+  std::array<uint64_t, kLocalities> delivered_counts_ NSQ_GUARDED_BY(home_) = {};
   uint64_t requeue_count_ NSQ_GUARDED_BY(home_) = 0;
   uint64_t timeout_count_ NSQ_GUARDED_BY(home_) = 0;
 };

@@ -45,6 +45,8 @@ struct ChannelStats {
   uint64_t deferred_count = 0;
   uint64_t message_count = 0;  // put in by the topic since start
   uint64_t delivered_count = 0;
+  uint64_t zone_local_count = 0;    // } of those delivered, to consumers in this zone, or else in
+  uint64_t region_local_count = 0;  // } this region; the others are "global"
   uint64_t requeue_count = 0;
   uint64_t timeout_count = 0;
   uint64_t client_count = 0;

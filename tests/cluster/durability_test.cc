@@ -115,6 +115,20 @@ TEST_P(DurabilityTest, DeferredMessagesStayDeferred) {
   }
 }
 
+TEST_P(DurabilityTest, MessagesMayBeDeferredForMonths) {
+  for (const End end : {End::kStop, End::kKill}) {
+    Nsqd& nsqd = NodeWith("t", {}, {"-max-defer-timeout=8760h", "-max-req-timeout=1h"});
+    V2Client client(nsqd.tcp_port());
+    EXPECT_EQ(client.Dpub("t", 90 * 24 * kHour, "m"), "OK");
+    EXPECT_EQ(nsqd.Post("/pub?topic=t&defer=15552000000", "m").body, "OK");  // 180 days
+    EXPECT_EQ(nsqd.Post("/pub?topic=t&defer=31536000001", "m").status, 400);
+    ASSERT_TRUE(Eventually([&] { return nsqd.Stats("t").of("c").deferred == 2; }));
+    EndAndStart(nsqd, end);
+    EXPECT_EQ(nsqd.Stats("t").of("c").deferred, 2);
+    EXPECT_EQ(nsqd.Stats("t").of("c").depth, 0);
+  }
+}
+
 TEST_P(DurabilityTest, DeferredMessagesComeWhenTheyAreDueNotBefore) {
   constexpr Duration kDelay = milliseconds(1500);
   Nsqd& nsqd = NodeWith("t", {"requeued"});

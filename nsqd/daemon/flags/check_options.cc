@@ -123,6 +123,9 @@ Status CheckRanges(const Config& config) {
   for (const char* const name : {"sync-timeout", "output-buffer-timeout", "msg-timeout"}) {
     if (config.Time(name) <= Duration::zero()) return Invalid(StrCat("--", name, " must be > 0"));
   }
+  if (config.Time("max-defer-timeout") < Duration::zero()) {
+    return Invalid("--max-defer-timeout must be >= 0");
+  }
   for (const char* const name :
        {"broadcast-tcp-port", "broadcast-http-port", "max-channel-consumers"}) {
     if (config.Int(name) < 0 || config.Int(name) > std::numeric_limits<int>::max()) {
@@ -159,11 +162,6 @@ Status Check(const Config& config, std::vector<std::string>* warnings) {
   if (!ParseDurability(config.String("durability"))) {
     return Invalid("--durability must be memory, os or fsync");
   }
-  for (const std::string& experiment : config.Strings("enable-experiment")) {
-    if (experiment == "topology-aware-consumption") {
-      warnings->push_back(NotSupported("enable-experiment " + experiment).detail());
-    }
-  }
   return Status();
 }
 
@@ -191,6 +189,9 @@ Result<Options> CheckOptions(const Config& config, std::vector<std::string>* war
   options.tls_min_version = static_cast<int>(config.Int("tls-min-version"));
   options.topology_region = config.String("topology-region");
   options.topology_zone = config.String("topology-zone");
+  for (const std::string& experiment : config.Strings("enable-experiment")) {
+    options.topology_aware |= experiment == "topology-aware-consumption";
+  }
 
   options.data_path = config.String("data-path");
   options.durability = *ParseDurability(config.String("durability"));
@@ -205,6 +206,10 @@ Result<Options> CheckOptions(const Config& config, std::vector<std::string>* war
   options.max_msg_size = config.Int("max-msg-size");
   options.max_body_size = config.Int("max-body-size");
   options.max_req_timeout = config.Time("max-req-timeout");
+  options.max_defer_timeout = config.Time("max-defer-timeout");
+  if (options.max_defer_timeout == Duration::zero()) {
+    options.max_defer_timeout = options.max_req_timeout;
+  }
 
   options.max_heartbeat_interval = config.Time("max-heartbeat-interval");
   options.max_rdy_count = config.Int("max-rdy-count");

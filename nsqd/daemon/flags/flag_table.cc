@@ -103,7 +103,10 @@ std::vector<Flag> FlagTable(const std::string& hostname) {
   add("max-body-size", "max_body_size", kInt, "5242880",
       "bytes of the body of one command at most");
   add("max-req-timeout", "max_req_timeout", kDuration, "1h0m0s",
-      "the longest that a message may be deferred or requeued for");
+      "the longest that a consumer may put a message back for; more is cut down to it");
+  add("max-defer-timeout", "max_defer_timeout", kDuration, "0s",
+      "the longest that a message may be published for later, days if you like; 0: as "
+      "--max-req-timeout");
 
   group = "What clients may negotiate";
   add("max-heartbeat-interval", "max_heartbeat_interval", kDuration, "1m0s",

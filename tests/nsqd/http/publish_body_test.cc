@@ -34,7 +34,7 @@ TEST(PublishBodyTest, LimitsAreInclusive) {
 
 TEST(PublishBodyTest, DeferComparesNanosecondsWithoutOverflow) {
   Options options;
-  options.max_req_timeout = microseconds(1500);
+  options.max_defer_timeout = microseconds(1500);
   EXPECT_EQ(ParseDefer("1", options), milliseconds(1));
   EXPECT_EQ(ParseDefer("2", options), std::nullopt);
   EXPECT_EQ(ParseDefer("9223372036854775807", options), std::nullopt);

@@ -300,6 +300,81 @@ TEST_F(SessionFlowTest, ConsumerThatDoesNotReadGetsNoMoreMessages) {
   EXPECT_EQ(in_flight(), kMessages);
 }
 
+TEST_F(SessionFlowTest, DeferringAndRequeueingHaveLimitsOfTheirOwn) {
+  broker.mutable_options().max_defer_timeout = std::chrono::hours(90 * 24);
+  const auto days = [](int count) { return std::to_string(count * 24LL * 3600 * 1000); };
+  Say("  V2DPUB t " + days(90) + "\n" + Sized("m"));
+  ExpectHeard({"response OK"});
+  EXPECT_EQ(broker.published.at(0).defer, std::chrono::hours(90 * 24));
+  client->Forget();
+  Say("DPUB t " + days(91) + "\n" + Sized("m"));
+  ExpectHeardAndClosed(
+      {"error E_INVALID DPUB timeout " + days(91) + " out of range 0-" + days(90)});
+}
+
+// --- near and far
+
+struct TopologyTest : SessionFlowTest {
+  TopologyTest() {
+    broker.mutable_options().topology_aware = true;
+    broker.publishing = Publishing::kReal;
+  }
+  // A consumer of those names, ready for `ready` messages.
+  Client& Consume(const std::string& region, const std::string& zone, int ready) {
+    Connect();
+    Say("  V2" +
+        Identify("{\"topology_region\":\"" + region + "\",\"topology_zone\":\"" + zone + "\"}") +
+        "SUB t#ephemeral c\nRDY " + std::to_string(ready) + "\n");
+    ExpectHeard({"response OK", "response OK"});
+    client->Forget();
+    return *client;
+  }
+  void Publish(size_t messages) {
+    Connect();
+    Say("  V2" + Mpub("t#ephemeral", std::vector<std::string>(messages, "m")));
+    ExpectHeard({"response OK"});
+    RunALittle();
+  }
+};
+
+TEST_F(TopologyTest, ZoneThenRegionThenTheOthers) {
+  broker.mutable_options().topology_region = "r";
+  broker.mutable_options().topology_zone = "z";
+  const Client& far = Consume("other", "other", 10);
+  const Client& region = Consume("r", "other", 2);
+  const Client& zone = Consume("other", "z", 3);  // compared by itself, as the original
+  Publish(7);
+  EXPECT_EQ(zone.Heard().size(), 3u);
+  EXPECT_EQ(region.Heard().size(), 2u);
+  EXPECT_EQ(far.Heard().size(), 2u);
+  const ChannelStats stats = broker.MakeTopic("t#ephemeral").Stats({}).channels.at(0);
+  EXPECT_EQ(stats.zone_local_count, 3u);
+  EXPECT_EQ(stats.region_local_count, 2u);
+  EXPECT_EQ(stats.delivered_count, 7u);
+}
+
+TEST_F(TopologyTest, WithoutNamesNobodyIsPreferredButAllAreNear) {
+  const Client& one = Consume("a", "b", 10);
+  const Client& two = Consume("", "", 10);
+  Publish(10);
+  EXPECT_EQ(one.Heard().size(), 5u);
+  EXPECT_EQ(two.Heard().size(), 5u);
+  const ChannelStats stats = broker.MakeTopic("t#ephemeral").Stats({}).channels.at(0);
+  EXPECT_EQ(stats.zone_local_count, 5u);
+  EXPECT_EQ(stats.delivered_count, 10u);
+}
+
+TEST_F(TopologyTest, WithoutTheExperimentNamesMeanNothing) {
+  broker.mutable_options().topology_aware = false;
+  broker.mutable_options().topology_zone = "z";
+  const Client& one = Consume("", "x", 10);
+  const Client& two = Consume("", "z", 10);
+  Publish(10);
+  EXPECT_EQ(one.Heard().size(), 5u);
+  EXPECT_EQ(two.Heard().size(), 5u);
+  EXPECT_EQ(broker.MakeTopic("t#ephemeral").Stats({}).channels.at(0).zone_local_count, 0u);
+}
+
 // --- the end
 
 TEST_F(SessionFlowTest, EofIsFollowedByWhatIsOwed) {

@@ -45,6 +45,27 @@ TEST_F(SessionTimeTest, BodyThatStallsIsAnsweredWithAnError) {
                                       "error E_BAD_MESSAGE PUB failed to read message body"}));
 }
 
+TEST_F(SessionTimeTest, WhoDoesNotSayTheMagicIsClosedWithoutAWord) {
+  broker.mutable_options().magic_timeout = milliseconds(500);
+  for (const std::string_view said : {"", "  V"}) {
+    Connect();
+    const int ended = broker.ended;
+    Say(said);
+    const Duration time = TimeUntil([&] { return client->eof(); });
+    EXPECT_GE(time, milliseconds(400));
+    EXPECT_TRUE(client->Heard().empty()) << "no heartbeat either";
+    client->Drop();
+    RunUntil([&] { return broker.ended == ended + 1; });
+  }
+  Connect();
+  Say("  V2");
+  TimeUntil([start = std::chrono::steady_clock::now()] {
+    return std::chrono::steady_clock::now() - start > seconds(1);
+  });
+  EXPECT_FALSE(client->eof()) << "the magic is enough";
+  EXPECT_EQ(Options().magic_timeout, std::chrono::minutes(1));
+}
+
 TEST_F(SessionTimeTest, AnyCommandIsLife) {
   Say(kEverySecond);
   size_t answered = 0;
@@ -74,6 +95,22 @@ TEST_F(SessionTimeTest, SecondIdentifyMovesDeadlinesButNotHeartbeats) {
   EXPECT_GE(time, milliseconds(3900));
   EXPECT_EQ(client->Heard(),
             (std::vector<std::string>{"response OK", "response OK", kBeat, kBeat, kBeat}));
+}
+
+TEST_F(SessionTimeTest, AfterASecondIdentifyTouchFollowsTheLastTimeoutAndDeliveryTheFirst) {
+  broker.publishing = TestBroker::Publishing::kReal;
+  Say("  V2" + Identify(R"({"msg_timeout":1000})") + Identify(R"({"msg_timeout":3000})") +
+      "SUB t#ephemeral c\nRDY 1\n");
+  ExpectHeard({"response OK", "response OK", "response OK"});
+  client->Forget();
+  Say(Pub("t#ephemeral", "m"));
+  RunUntil([&] { return client->MessageIds().size() == 1; });
+  const Duration first = TimeUntil([&] { return client->MessageIds().size() == 2; });
+  EXPECT_GE(first, milliseconds(900));
+  EXPECT_LT(first, milliseconds(2000));
+  Say("TOUCH " + client->MessageIds()[1] + "\n");
+  const Duration touched = TimeUntil([&] { return client->MessageIds().size() == 3; });
+  EXPECT_GE(touched, milliseconds(2500));
 }
 
 TEST_F(SessionTimeTest, ClientThatReadsNothingIsClosed) {

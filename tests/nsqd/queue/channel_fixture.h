@@ -88,7 +88,13 @@ class ChannelTest : public testing::Test, private SegmentedLog::Listener {
   }
   Subscription* Subscribe(Consumer* consumer, int64_t ready, Duration timeout = seconds(60),
                           int32_t sample_rate = 0) {
-    const Result<Subscription*> subscription = channel_->Subscribe(consumer, timeout, sample_rate);
+    ConsumerTerms terms;
+    terms.msg_timeout = terms.touch_timeout = timeout;
+    terms.sample_rate = sample_rate;
+    return Subscribe(consumer, ready, terms);
+  }
+  Subscription* Subscribe(Consumer* consumer, int64_t ready, const ConsumerTerms& terms) {
+    const Result<Subscription*> subscription = channel_->Subscribe(consumer, terms);
     EXPECT_TRUE(subscription.ok());
     channel_->SetReady(*subscription, ready);
     return *subscription;

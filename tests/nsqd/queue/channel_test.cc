@@ -97,6 +97,90 @@ TEST_F(ChannelTest, ANegativeDelayIsNone) {
   EXPECT_EQ(consumer.messages.size(), 2u);
 }
 
+TEST_F(ChannelTest, TouchGivesItsOwnTime) {
+  FakeConsumer consumer;
+  ConsumerTerms terms;
+  terms.msg_timeout = milliseconds(50);
+  terms.touch_timeout = milliseconds(200);
+  Subscription* const subscription = Subscribe(&consumer, 1, terms);
+  const auto sent = Publish(1);
+  Send();
+  EXPECT_FALSE(Advance(milliseconds(40)));
+  ASSERT_TRUE(channel_->Touch(subscription, sent[0], now_).ok());
+  EXPECT_FALSE(Advance(milliseconds(199)));
+  EXPECT_TRUE(Advance(milliseconds(1)));
+}
+
+ConsumerTerms Near(Locality locality) {
+  ConsumerTerms terms;
+  terms.msg_timeout = terms.touch_timeout = seconds(60);
+  terms.counted = terms.preferred = locality;
+  return terms;
+}
+
+TEST_F(ChannelTest, TheNearestConsumersComeFirst) {
+  FakeConsumer far;
+  FakeConsumer region;
+  FakeConsumer zone;
+  FakeConsumer same_zone;
+  Subscription* const there = Subscribe(&far, 10, Near(Locality::kGlobal));
+  Subscription* const around = Subscribe(&region, 2, Near(Locality::kRegion));
+  Subscription* const here = Subscribe(&zone, 2, Near(Locality::kZone));
+  Subscribe(&same_zone, 2, Near(Locality::kZone));
+  const auto sent = Publish(4);
+  Send();
+  EXPECT_EQ(zone.messages.size(), 2u);
+  EXPECT_EQ(same_zone.messages.size(), 2u);
+  EXPECT_EQ(region.messages.size(), 0u);
+
+  // Who is full lets the next ones have it.
+  Publish(5);
+  Send();
+  EXPECT_EQ(region.messages.size(), 2u);
+  EXPECT_EQ(far.messages.size(), 3u);
+
+  // And gets the next one as soon as there is room.
+  ASSERT_TRUE(channel_->Finish(here, sent[0]).ok());
+  Publish(1);
+  Send();
+  EXPECT_EQ(zone.messages.size(), 3u);
+
+  const ChannelStats stats = channel_->Stats(false);
+  EXPECT_EQ(stats.zone_local_count, 5u);
+  EXPECT_EQ(stats.region_local_count, 2u);
+  EXPECT_EQ(stats.delivered_count, 10u);
+
+  // Those that leave are not missed.
+  for (Subscription* const subscription : {here, around, there}) {
+    channel_->SetReady(subscription, 0);
+    channel_->Unsubscribe(subscription);
+  }
+  Publish(1);
+  Send();
+  EXPECT_EQ(same_zone.messages.size(), 2u);
+  EXPECT_EQ(far.messages.size() + region.messages.size() + zone.messages.size(), 8u);
+}
+
+TEST_F(ChannelTest, WhatIsRequeuedOrTimesOutGoesToTheNearestToo) {
+  FakeConsumer far;
+  FakeConsumer near;
+  ConsumerTerms brief = Near(Locality::kGlobal);
+  brief.msg_timeout = milliseconds(50);
+  Subscription* const there = Subscribe(&far, 10, brief);
+  const auto sent = Publish(3);
+  Send();
+  ASSERT_EQ(far.messages.size(), 3u);
+  Subscribe(&near, 10, Near(Locality::kZone));
+  ASSERT_TRUE(channel_->Requeue(there, sent[0], Duration::zero(), Wall()).ok());
+  ASSERT_TRUE(channel_->Requeue(there, sent[1], milliseconds(10), Wall()).ok());
+  Send();
+  EXPECT_EQ(near.messages.size(), 1u);
+  EXPECT_TRUE(Advance(milliseconds(50)));
+  Send();
+  EXPECT_EQ(near.messages.size(), 3u);
+  EXPECT_EQ(far.messages.size(), 3u);
+}
+
 TEST_F(ChannelTest, ATimedOutMessageComesBackAndItsFormerOwnerIsTold) {
   FakeConsumer consumer;
   Subscription* const subscription = Subscribe(&consumer, 1, milliseconds(50));
@@ -166,9 +250,9 @@ TEST_F(ChannelTest, MaxConsumersIsALimit) {
   KillAndRestart();
   FakeConsumer consumer;
   Subscription* const subscription = Subscribe(&consumer, 0);
-  EXPECT_EQ(channel_->Subscribe(&consumer, seconds(1), 0).status().code(), Code::kExhausted);
+  EXPECT_EQ(channel_->Subscribe(&consumer, ConsumerTerms()).status().code(), Code::kExhausted);
   channel_->Unsubscribe(subscription);
-  EXPECT_TRUE(channel_->Subscribe(&consumer, seconds(1), 0).ok());
+  EXPECT_TRUE(channel_->Subscribe(&consumer, ConsumerTerms()).ok());
 }
 
 TEST_F(ChannelTest, ATurnIsBoundedInMessagesAndBytesAndInWhatItPassesOver) {

@@ -134,7 +134,9 @@ class TopicTest : public testing::Test {
     const Result<Channel*> made = topic_->GetOrCreateChannel(channel);
     EXPECT_TRUE(made.ok());
     client->channel = *made;
-    client->subscription = *client->channel->Subscribe(&client->consumer, timeout, 0);
+    ConsumerTerms terms;
+    terms.msg_timeout = terms.touch_timeout = timeout;
+    client->subscription = *client->channel->Subscribe(&client->consumer, terms);
     client->channel->SetReady(client->subscription, ready);
     topic_->Wake();
     Settle();

@@ -104,6 +104,8 @@ TEST_F(CheckOptionsTest, EveryFlagReachesItsOption) {
       "-http-client-request-timeout=2s",
       "-topology-region=r",
       "-topology-zone=z",
+      "-enable-experiment=other",
+      "-enable-experiment=topology-aware-consumption",
       "-data-path=/x",
       "-durability=fsync",
       "-mem-queue-size=0",
@@ -143,6 +145,7 @@ TEST_F(CheckOptionsTest, EveryFlagReachesItsOption) {
   EXPECT_EQ(options->http_client_request_timeout, seconds(2));
   EXPECT_EQ(options->topology_region, "r");
   EXPECT_EQ(options->topology_zone, "z");
+  EXPECT_TRUE(options->topology_aware);
   EXPECT_EQ(options->data_path, "/x");
   EXPECT_EQ(options->durability, Durability::kFsync);
   EXPECT_EQ(options->mem_queue_size, 0);
@@ -155,6 +158,7 @@ TEST_F(CheckOptionsTest, EveryFlagReachesItsOption) {
   EXPECT_EQ(options->max_msg_size, 13);
   EXPECT_EQ(options->max_body_size, 14);
   EXPECT_EQ(options->max_req_timeout, milliseconds(15));
+  EXPECT_EQ(options->max_defer_timeout, milliseconds(15)) << "unless it is given";
   EXPECT_EQ(options->max_heartbeat_interval, milliseconds(16));
   EXPECT_EQ(options->max_rdy_count, 17);
   EXPECT_EQ(options->max_output_buffer_size, 18);
@@ -164,6 +168,8 @@ TEST_F(CheckOptionsTest, EveryFlagReachesItsOption) {
   EXPECT_EQ(options->max_channel_consumers, 22);
   EXPECT_EQ(options->max_deflate_level, 9);
   EXPECT_EQ(Check({"-durability=memory"})->durability, Durability::kMemory);
+  EXPECT_EQ(Check({"-max-defer-timeout=8760h"})->max_defer_timeout, std::chrono::hours(8760));
+  EXPECT_FALSE(Check({"-enable-experiment=other"})->topology_aware);
 }
 
 TEST_F(CheckOptionsTest, RefusesInTheOriginalsWords) {
@@ -228,6 +234,7 @@ TEST_F(CheckOptionsTest, RefusesWhatWouldBreakLater) {
       {{"-max-body-size=-1"}, "--max-body-size must be > 0"},
       {{"-max-bytes-per-file=0"}, "--max-bytes-per-file must be > 0"},
       {{"-memory-budget=0"}, "--memory-budget must be > 0"},
+      {{"-max-defer-timeout=-1s"}, "--max-defer-timeout must be >= 0"},
       {{"-loops=0"}, "--loops must be [1,256]"},
       {{"-loops=4150"}, "--loops must be [1,256]"},
       {{"-broadcast-tcp-port=99999999999"}, "--broadcast-tcp-port is out of range"},
@@ -246,14 +253,12 @@ TEST_F(CheckOptionsTest, SaysWhatItWillLeaveOut) {
   const std::string pem = File("pem", "-----BEGIN CERTIFICATE-----\n");
   EXPECT_EQ(Refusal({"-tls-cert=" + pem, "-tls-key=" + pem, "-tls-root-ca-file=" + pem,
                      "-statsd-address=h:1", "-e2e-processing-latency-percentile=0.99",
-                     "-enable-experiment=topology-aware-consumption", "-enable-experiment=other"}),
+                     "-enable-experiment=other"}),
             "(starts)");
   EXPECT_EQ(warnings_,
             (Strings{"--tls-cert is not supported by this version yet",
                      "--e2e-processing-latency-percentile is not supported by this version yet",
-                     "--statsd-address is not supported by this version yet",
-                     "--enable-experiment topology-aware-consumption is not supported by this "
-                     "version yet"}));
+                     "--statsd-address is not supported by this version yet"}));
 }
 
 TEST_F(CheckOptionsTest, DoesNotStartOpenWhereItWasToldToClose) {
