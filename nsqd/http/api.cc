@@ -119,6 +119,9 @@ Api::Api(Backend& backend) : backend_(backend) {
   add(Method::kGet, "/stats", &Api::Stats);
   add(Method::kGet, "/config/:opt", &Api::GetOption);
   add(Method::kPut, "/config/:opt", &Api::PutOption);
+  add(Method::kGet, "/topic/config", &Api::GetTopicConfig);
+  add(Method::kPost, "/topic/config", &Api::SetTopicConfig);
+  add(Method::kPut, "/topic/config", &Api::SetTopicConfig);
 
   const auto add_action = [this](std::string_view path, TopicAction action,
                                  void (Api::*handler)(TopicAction, Request)) {
@@ -300,6 +303,51 @@ void Api::Act(TopicAction action, std::string topic, std::string channel, Reques
                  NSQ_LOG(kError, "failure in ", path, " - ", result.status.ToString());
                  shared->Error(500, "INTERNAL_ERROR");
                });
+}
+
+// Ours: what of the daemon's options a topic has for itself.
+void Api::GetTopicConfig(Request exchange) {
+  const std::string* const topic = NamedTopic(*exchange);
+  if (topic == nullptr) return;
+  StatsFilter filter;
+  filter.topic = *topic;
+  filter.include_clients = false;
+  backend_.GatherStats(
+      filter, [shared = std::shared_ptr<Exchange>(std::move(exchange))](const DaemonStats& stats) {
+        if (stats.topics.empty()) return shared->Error(404, "TOPIC_NOT_FOUND");
+        const TopicStats& found = stats.topics.front();
+        std::string json = R"({"durability":)";
+        AppendJsonString(found.durability, &json);
+        json += found.own_durability ? R"(,"durability_is_default":false})"
+                                     : R"(,"durability_is_default":true})";
+        shared->Json(json);
+      });
+}
+
+// ?topic=orders&durability=memory|os|fsync|default
+void Api::SetTopicConfig(Request exchange) {
+  const std::string* const topic = NamedTopic(*exchange);
+  if (topic == nullptr) return;
+  const std::string* const value = exchange->request().params.Find("durability");
+  if (value == nullptr) return exchange->Error(400, "MISSING_ARG_DURABILITY");
+  TopicAction action = TopicAction::kTopicDurabilityDefault;
+  if (*value != "default") {
+    const std::optional<Durability> durability = ParseDurability(*value);
+    if (!durability) return exchange->Error(400, "INVALID_ARG_DURABILITY");
+    switch (*durability) {
+      case Durability::kMemory:
+        action = TopicAction::kTopicDurabilityMemory;
+        break;
+      case Durability::kOs:
+        action = TopicAction::kTopicDurabilityOs;
+        break;
+      case Durability::kFsync:
+        action = TopicAction::kTopicDurabilityFsync;
+        break;
+    }
+  }
+  std::string name = *topic;
+  Act(action, std::move(name), "", std::move(exchange));
 }
 
 void Api::GetOption(Request exchange) {

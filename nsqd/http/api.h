@@ -32,6 +32,8 @@ class Api {
   void ActOnTopic(TopicAction action, Request exchange);
   void ActOnChannel(TopicAction action, Request exchange);
   void Act(TopicAction action, std::string topic, std::string channel, Request exchange);
+  void GetTopicConfig(Request exchange);
+  void SetTopicConfig(Request exchange);
   void GetOption(Request exchange);
   void PutOption(Request exchange);
 

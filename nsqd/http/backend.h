@@ -34,6 +34,10 @@ enum class TopicAction {
   kEmptyTopic,
   kPauseTopic,
   kUnpauseTopic,
+  kTopicDurabilityDefault,  // the daemon's
+  kTopicDurabilityMemory,
+  kTopicDurabilityOs,
+  kTopicDurabilityFsync,
   kCreateChannel,
   kDeleteChannel,
   kEmptyChannel,

@@ -149,6 +149,7 @@ void AppendTopic(const TopicStats& topic, const StatsFilter& filter, Writer* out
   out->Number(R"(,"message_count":)", topic.message_count);
   out->Number(R"(,"message_bytes":)", topic.message_bytes);
   out->Bool(R"(,"paused":)", topic.paused);
+  if (!topic.durability.empty()) out->String(R"(,"durability":)", topic.durability);  // ours
   out->Raw(',');
   out->Raw(kNoLatency);
   out->Raw('}');

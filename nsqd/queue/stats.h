@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -63,6 +64,8 @@ struct TopicStats {
   uint64_t disk_bytes = 0;
   uint64_t damaged_records = 0;
   bool paused = false;
+  std::string_view durability;         // as --durability has it
+  bool own_durability = false;         // set for the topic, not the daemon's
   std::vector<ChannelStats> channels;  // by name
 };
 

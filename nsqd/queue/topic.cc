@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "common/wire/names.h"
+#include "nsqd/storage/log_jobs.h"
 
 namespace nsq::nsqd {
 namespace {
@@ -14,6 +15,9 @@ constexpr Channel::Budget kDispatchBudget{2048, size_t{8} << 20};
 
 // What of one channel times out or becomes due in one turn.
 constexpr size_t kExpireBudget = 8192;
+
+// So much of the newest segment is at most read again at a start, but for what is not synced.
+constexpr uint64_t kLeastPlaceBytes = uint64_t{4} << 20;
 
 // Timers of one topic fire at most this often: a million deferred messages due one after another
 // must not be a million turns. Still never early.
@@ -68,6 +72,8 @@ void Topic::Adopt(OpenedTopic opened) {
   const TopicState& state = opened.state;
   first_ = state.first;
   paused_ = state.paused;
+  durability_ = state.durability;
+  synced_in_journal_ = state.synced;
   flowing_ = state.flowing;
   fanout_ = state.flowing ? log_->appended() : state.fanout;
   for (const Unfinished& held : state.held) held_.push_back({held.sequence, held.due});
@@ -140,7 +146,7 @@ void Topic::Flush() {
   }
   batch_deferred_.clear();
   batch_messages_ = batch_bytes_ = 0;
-  if (status.ok() && world_.options.durability == Durability::kFsync && !ephemeral_) {
+  if (status.ok() && durability() == Durability::kFsync && !ephemeral_) {
     const auto refused = std::stable_partition(
         waiters_.begin(), waiters_.end(),
         [&](const Waiter& waiter) { return !waiter.deferred || deferred.ok(); });
@@ -184,6 +190,15 @@ void Topic::Answer(const Status& status, const Status& deferred) {
 void Topic::OnLogSynced(const Status& status, Sequence upto) {
   home_.Assert();
   NoteDisk(status, &log_failing_);
+  const LogPlace& place = log_->synced_place();
+  if (journal_ != nullptr && status.ok() && !leaving_ &&
+      place.offset >
+          kLeastPlaceBytes +
+              (place.segment == synced_in_journal_.segment ? synced_in_journal_.offset : 0)) {
+    synced_in_journal_ = place;
+    journal_->Synced(place);
+    JournalSoon();
+  }
   while (!syncing_.empty() && syncing_.front().end <= upto) {
     const Waiter waiter = syncing_.front();
     syncing_.pop_front();
@@ -393,6 +408,16 @@ void Topic::Unpause() {
   JournalSoon();
 }
 
+void Topic::SetDurability(std::optional<Durability> durability) {
+  home_.Assert();
+  if (!waiters_.empty()) Flush();  // what was published before is as safe as was said
+  durability_ = durability;
+  log_->SetDurability(this->durability());
+  if (journal_ != nullptr) journal_->TopicDurability(durability);
+  loop_.AtTurnEnd(TurnPhase::kLog, &flush_task_);  // what was in memory only
+  JournalSoon();
+}
+
 void Topic::Empty() {
   home_.Assert();
   if (!waiters_.empty()) Flush();  // what is not written cannot be dropped
@@ -446,7 +471,7 @@ void Topic::Delete() {
   }
 }
 
-void Topic::Close() {
+void Topic::PrepareClose() {
   home_.Assert();
   NSQ_LOG(kInfo, "TOPIC(", name_, "): closing");
   if (!waiters_.empty()) Flush();
@@ -456,25 +481,41 @@ void Topic::Close() {
     channel->WriteJournal();
     channel->Close();
   }
-  Status status = log_->Close();
-  OnLogSynced(status, log_->appended());
+  last_write_ = log_->WriteAll();
   if (journal_ != nullptr) {
     // What was finished is known even if the stop is not a clean one in the end.
     const Status written = journal_->Write();
-    if (status.ok()) {
+    if (last_write_.ok()) {
       TopicState state = Snapshot();
       state.clean = true;
       state.next = log_->appended();
-      status = journal_->Compact(state);
-      if (status.ok()) status = journal_->Sync();
+      state.synced = log_->written_place();
+      last_write_ = journal_->Compact(state);
     } else if (!written.ok()) {
       NSQ_LOG(kError, "TOPIC(", name_, ") ERROR: failed to write journal - ", written.detail());
     }
   }
+  last_sync_ = log_->LastSync();
+}
+
+void Topic::SyncForClose() { last_sync_->Run(); }
+
+void Topic::FinishClose() {
+  home_.Assert();
+  const Sequence end = log_->appended();
+  Status status = log_->FinishClose(std::move(last_sync_));
+  if (!last_write_.ok()) status = last_write_;
+  OnLogSynced(status, end);
   if (!status.ok()) {
     NSQ_LOG(kError, "TOPIC(", name_, ") ERROR: failed to write messages to backend - ",
             status.detail());
   }
+}
+
+void Topic::Close() {
+  PrepareClose();
+  SyncForClose();
+  FinishClose();
 }
 
 TopicState Topic::Snapshot() const {
@@ -483,6 +524,8 @@ TopicState Topic::Snapshot() const {
   state.paused = paused_;
   state.flowing = flowing_;
   state.fanout = fanout_;
+  state.durability = durability_;
+  state.synced = log_->synced_place();
   state.gaps = log_->gaps();
   for (const Held& held : held_) state.held.push_back({held.sequence, 0, held.due});
   for (const auto& [name, channel] : channels_) {
@@ -530,6 +573,8 @@ TopicStats Topic::Stats(const StatsFilter& filter) const {
   stats.message_bytes = message_bytes_;
   stats.disk_bytes = log_->disk_bytes();
   stats.damaged_records = log_->damage().records;
+  stats.durability = ephemeral_ ? "memory" : DurabilityName(durability());
+  stats.own_durability = durability_.has_value();
   stats.paused = paused_;
   for (const auto& [name, channel] : channels_) {
     if (!filter.channel.empty() && filter.channel != name) continue;

@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -100,6 +101,8 @@ class Topic : private SegmentedLog::Listener {
     home_.Assert();
     return paused_;
   }
+  // When publishers hear OK; nothing: as the daemon's options say. Kept with the topic.
+  void SetDurability(std::optional<Durability> durability);
   // Drops what no channel has been given yet.
   void Empty();
   Status EmptyChannel(std::string_view name);
@@ -108,8 +111,12 @@ class Topic : private SegmentedLog::Listener {
   // Closes all channels and removes all files; what is published from now on is refused. Only
   // destruction may follow, which refuses those who still wait for an answer.
   void Delete();
-  // Stops taking messages, ends all subscriptions, writes and syncs everything, marks the stop as
-  // clean. Waits for the disk.
+  // For a clean stop. First stops taking messages, ends all subscriptions, writes everything and
+  // marks the stop as clean; then waits for the disk, on any thread (many topics together, while
+  // nothing else is done with this one); then says what came of it. Close is all three.
+  void PrepareClose();
+  void SyncForClose();
+  void FinishClose();
   void Close();
 
   std::vector<std::string> ChannelNames() const;
@@ -159,6 +166,9 @@ class Topic : private SegmentedLog::Listener {
   void RemoveChannel(Channels::iterator it) NSQ_REQUIRES(home_);
   TopicState Snapshot() const NSQ_REQUIRES(home_);
   ChannelOptions MakeChannelOptions(bool memory_only) const;
+  Durability durability() const NSQ_REQUIRES(home_) {
+    return durability_.value_or(world_.options.durability);
+  }
   void JournalSoon() { loop_.AtTurnEnd(TurnPhase::kJournal, &journal_task_); }
   // Log and journal are two files: that one can be written says nothing about the other.
   void NoteDisk(const Status& status, bool* failing) NSQ_REQUIRES(home_);
@@ -183,6 +193,11 @@ class Topic : private SegmentedLog::Listener {
   bool flowing_ NSQ_GUARDED_BY(home_) = false;
   bool leaving_ NSQ_GUARDED_BY(home_) = false;    // being deleted or closed
   std::vector<Held> held_ NSQ_GUARDED_BY(home_);  // deferred publishes from fanout_ on
+
+  std::optional<Durability> durability_ NSQ_GUARDED_BY(home_);  // nothing: the daemon's
+  LogPlace synced_in_journal_ NSQ_GUARDED_BY(home_);
+  std::unique_ptr<SyncFiles> last_sync_;  // between PrepareClose and FinishClose
+  Status last_write_ NSQ_GUARDED_BY(home_);
 
   // This turn's publishes.
   std::vector<Waiter> waiters_ NSQ_GUARDED_BY(home_);

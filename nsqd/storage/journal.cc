@@ -33,7 +33,8 @@ Result<std::vector<std::byte>> ReadWhole(Files& files, const std::string& path) 
 
 // What reading a journal's bytes brought.
 struct Replayed {
-  Status status;       // kCorrupt: the header only
+  Status status;  // kCorrupt: the header only
+  bool old_version = false;
   bool whole = false;  // the snapshot at its front is there, all of it
   uint64_t snapshot_bytes = 0;
   uint64_t good_bytes = 0;
@@ -42,9 +43,11 @@ struct Replayed {
 
 Replayed Replay(std::span<const std::byte> bytes, bool with_snapshot, JournalReplay* to) {
   Replayed result;
-  result.status = DecodeJournalHeader(bytes);
+  uint16_t version = 0;
+  result.status = DecodeJournalHeader(bytes, &version);
   if (result.status.code() == Code::kInvalid) return result;
   if (!result.status.ok()) ++result.damaged;
+  result.old_version = result.status.ok() && version < kJournalVersion;
   const size_t header = std::min(bytes.size(), kJournalHeaderBytes);
   JournalFrames frames(bytes.subspan(header));
   uint64_t snapshot_frames = 0;
@@ -109,6 +112,7 @@ Result<TopicState> Journal::Read(Files& files, const std::string& path, Sequence
     return Status(Code::kInvalid, path + ": " + result.status.detail());
   }
   TopicState state;
+  journal->must_compact_ = result.old_version;  // nothing is added to a file of another version
   if (result.whole) {
     state = replay.State();
   } else {
@@ -194,6 +198,13 @@ void Journal::TopicPaused(bool paused) {
   file_->wanted = true;
 }
 
+void Journal::TopicDurability(std::optional<Durability> durability) {
+  home_.Assert();
+  batch_->Begin(EntryType::kDurability);
+  batch_->PutNumber(durability ? static_cast<uint64_t>(*durability) + 1 : 0);
+  file_->wanted = true;
+}
+
 void Journal::Flowing() {
   home_.Assert();
   batch_->Begin(EntryType::kFlowing);
@@ -274,6 +285,14 @@ void Journal::Emptied(ChannelNumber number, Sequence end) {
   home_.Assert();
   Begin(EntryType::kEmptied, number);
   batch_->PutSequence(end);
+}
+
+void Journal::Synced(const LogPlace& place) {
+  home_.Assert();
+  batch_->Begin(EntryType::kSynced);
+  batch_->PutSequence(place.segment);
+  batch_->PutSequence(place.sequence);
+  batch_->PutNumber(place.offset);
 }
 
 void Journal::CleanStop(Sequence next) {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "common/event/home.h"
 #include "common/status.h"
 #include "common/time.h"
+#include "nsqd/storage/durability.h"
 #include "nsqd/storage/files.h"
 #include "nsqd/storage/sequence.h"
 
@@ -53,6 +55,8 @@ struct TopicState {
   Sequence fanout;       // if not flowing: what lies from here on has not been given to channels
   Sequence next;         // if not null: the log's next sequence at a clean stop
   bool clean = false;    // it was stopped cleanly and nothing was written since
+  std::optional<Durability> durability;  // nothing: the daemon's
+  LogPlace synced;                       // see LogOptions::synced
   std::vector<SequenceRange> gaps;
   std::vector<Unfinished> held;        // deferred publishes from `fanout` on, if not flowing
   std::vector<ChannelState> channels;  // by number
@@ -86,6 +90,7 @@ class Journal {
   void ChannelDeleted(ChannelNumber number);
   void ChannelPaused(ChannelNumber number, bool paused);
   void TopicPaused(bool paused);
+  void TopicDurability(std::optional<Durability> durability);
   // Messages go to channels as they come, or stop at `fanout`.
   void Flowing();
   void Stopped(Sequence fanout);
@@ -104,6 +109,8 @@ class Journal {
   void Finished(ChannelNumber number, std::span<Sequence> sequences);
   // Everything below `end` is finished, whatever its state.
   void Emptied(ChannelNumber number, Sequence end);
+  // The newest segment is on the disk up to there.
+  void Synced(const LogPlace& place);
   // A clean stop; the log's next sequence will be `next`.
   void CleanStop(Sequence next);
 

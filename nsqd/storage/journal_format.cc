@@ -59,15 +59,15 @@ void EncodeJournalHeader(std::byte* to) {
   StoreLittle(to + kChecksumOffset, Checksum(to, kChecksumOffset, kJournalHeaderBytes));
 }
 
-Status DecodeJournalHeader(std::span<const std::byte> bytes) {
+Status DecodeJournalHeader(std::span<const std::byte> bytes, uint16_t* version) {
   if (bytes.size() < kJournalHeaderBytes || LoadLittle<uint32_t>(bytes.data()) != kMagic ||
       LoadLittle<uint32_t>(bytes.data() + kChecksumOffset) !=
           Checksum(bytes.data(), kChecksumOffset, kJournalHeaderBytes)) {
     return Status(Code::kCorrupt, "journal header: damaged");
   }
-  const uint16_t version = LoadLittle<uint16_t>(bytes.data() + 4);
-  if (version != kJournalVersion) {
-    return Status(Code::kInvalid, StrCat("journal header: unknown version ", version));
+  *version = LoadLittle<uint16_t>(bytes.data() + 4);
+  if (*version < 1 || *version > kJournalVersion) {
+    return Status(Code::kInvalid, StrCat("journal header: unknown version ", *version));
   }
   return Status();
 }
@@ -227,6 +227,10 @@ std::vector<std::byte> EncodeSnapshot(const TopicState& state) {
   to.PutSequence(state.first);
   to.Begin(EntryType::kTopicPaused);
   to.PutNumber(state.paused ? 1 : 0);
+  if (state.durability) {
+    to.Begin(EntryType::kDurability);
+    to.PutNumber(static_cast<uint64_t>(*state.durability) + 1);
+  }
   for (const SequenceRange& gap : state.gaps) {
     to.Begin(EntryType::kGap);
     to.PutSequence(gap.begin);
@@ -250,6 +254,12 @@ std::vector<std::byte> EncodeSnapshot(const TopicState& state) {
     to.Begin(EntryType::kDeferred);
     to.PutSequence(held.sequence);
     to.PutTime(held.due);
+  }
+  if (state.synced.offset > 0) {
+    to.Begin(EntryType::kSynced);
+    to.PutSequence(state.synced.segment);
+    to.PutSequence(state.synced.sequence);
+    to.PutNumber(state.synced.offset);
   }
   if (state.clean) {
     to.Begin(EntryType::kCleanStop);

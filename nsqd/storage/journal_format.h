@@ -18,7 +18,7 @@
 namespace nsq::nsqd {
 
 inline constexpr size_t kJournalHeaderBytes = 16;
-inline constexpr uint16_t kJournalVersion = 1;
+inline constexpr uint16_t kJournalVersion = 2;  // 1: without kDurability and kSynced
 
 // A frame: payload size (24 bits) and kind (8 bits), checksum of the payload (32), payload.
 inline constexpr size_t kFrameHeaderBytes = 8;
@@ -50,12 +50,14 @@ enum class EntryType : uint8_t {
   kCleanStop = 15,
   kUnfinished = 16,   // snapshots only: a run with the same attempts and due
   kSnapshotEnd = 17,  // with the number of frames that the snapshot takes
+  kDurability = 18,
+  kSynced = 19,
 };
 
 void EncodeJournalHeader(std::byte* to);
 //   kCorrupt  not a header, or damaged: the frames are still good
 //   kInvalid  a version that this program does not know
-Status DecodeJournalHeader(std::span<const std::byte> bytes);
+Status DecodeJournalHeader(std::span<const std::byte> bytes, uint16_t* version);
 
 // Collects entries into frames. A number is written as its difference to the last one of its sort
 // in the frame, so that every frame can be read without those before it.

@@ -62,6 +62,22 @@ bool JournalReplay::ApplyEntry(EntryType type, JournalDecoder* from) {
       AddGap({begin, begin + size});
       return true;
     }
+    case EntryType::kDurability: {
+      const uint64_t number = from->TakeNumber();
+      if (!from->ok() || number > static_cast<uint64_t>(Durability::kFsync) + 1) return false;
+      durability_.reset();
+      if (number > 0) durability_ = static_cast<Durability>(number - 1);
+      return true;
+    }
+    case EntryType::kSynced: {
+      LogPlace place;
+      place.segment = from->TakeSequence();
+      place.sequence = from->TakeSequence();
+      place.offset = from->TakeNumber();
+      if (!from->ok()) return false;
+      synced_ = place;
+      return true;
+    }
     case EntryType::kCleanStop: {
       const Sequence next = from->TakeSequence();
       if (!from->ok()) return false;
@@ -230,6 +246,8 @@ TopicState JournalReplay::State() const {
   state.fanout = fanout_;
   state.next = next_;
   state.clean = clean_;
+  state.durability = durability_;
+  state.synced = synced_;
   state.gaps = gaps_.ranges();
   for (const auto& [sequence, due] : held_) state.held.push_back({sequence, 0, due});
   for (const auto& [number, channel] : channels_) {

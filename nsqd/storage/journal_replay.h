@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -60,6 +61,8 @@ class JournalReplay {
   Sequence fanout_;
   Sequence next_;
   bool clean_ = false;
+  std::optional<Durability> durability_;
+  LogPlace synced_;
   SequenceSet gaps_;
   std::map<Sequence, WallTime> held_;
   std::map<ChannelNumber, Channel> channels_;

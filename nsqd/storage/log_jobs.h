@@ -58,6 +58,7 @@ struct SyncFiles : Job {
   std::shared_ptr<SyncedFile> journal;  // touched on the loop only
   std::shared_ptr<AppendFile> journal_file;
   Sequence upto;
+  LogPlace place;
 
   // out
   Status status;

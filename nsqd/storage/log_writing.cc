@@ -79,7 +79,7 @@ Status SegmentedLog::Write() {
     batch_begin_ = written_ = synced_ = appended_;
     return Status();
   }
-  if (options_.durability != Durability::kMemory) {
+  if (durability_ != Durability::kMemory) {
     if (written_ == appended_) return Status();
     if (Status status = WriteUpTo(appended_); !status.ok()) return Refuse(std::move(status));
     batch_begin_ = appended_;
@@ -247,18 +247,36 @@ void SegmentedLog::DropBatch() {
   if (!recent_.empty() && recent_.back()->end() > appended_) recent_.back()->TruncateTo(appended_);
 }
 
-Status SegmentedLog::Close() {
+Status SegmentedLog::WriteAll() {
   home_.Assert();
   if (memory_only()) return Status();
-  Status status = WriteUpTo(appended_);
+  const Status status = WriteUpTo(appended_);
   batch_begin_ = appended_;
-  for (const auto& segment : segments_) {
-    if (status.ok() && segment->file && segment->end > synced_) status = segment->file->Sync();
-  }
-  if (status.ok() && new_names_) status = files_.SyncDir(options_.dir);
-  if (status.ok()) synced_ = written_;
-  for (const auto& segment : segments_) segment->file.reset();
   return status;
+}
+
+std::unique_ptr<SyncFiles> SegmentedLog::LastSync() {
+  home_.Assert();
+  return MakeSync();
+}
+
+Status SegmentedLog::Close() {
+  if (Status status = WriteAll(); !status.ok()) return status;
+  std::unique_ptr<SyncFiles> sync = LastSync();
+  sync->Run();
+  return FinishClose(std::move(sync));
+}
+
+Status SegmentedLog::FinishClose(std::unique_ptr<SyncFiles> done) {
+  home_.Assert();
+  if (done->status.ok()) synced_ = std::max(synced_, done->upto);
+  for (const auto& segment : segments_) segment->file.reset();
+  return done->status;
+}
+
+void SegmentedLog::SetDurability(Durability durability) {
+  home_.Assert();
+  durability_ = durability;
 }
 
 // --- syncing
@@ -281,16 +299,17 @@ void SegmentedLog::StartSync() {
 
 // Only what somebody still wants is worth a sync; the caller of StartSync decides for kFsync.
 void SegmentedLog::MaybeSync() {
-  if (options_.durability != Durability::kOs || syncing_) return;
+  if (durability_ != Durability::kOs || syncing_) return;
   const Sequence from = std::max({synced_, released_, wanted_from_});
   if (written_ > from && written_ - from >= options_.sync_every) SubmitSync();
 }
 
-void SegmentedLog::SubmitSync() {
+std::unique_ptr<SyncFiles> SegmentedLog::MakeSync() {
   auto job = std::make_unique<SyncFiles>();
   job->handle = handle_;
   job->files = &files_;
   job->upto = written_;
+  job->place = written_place();
   for (auto at = segments_.rbegin(); at != segments_.rend() && (*at)->end > synced_; ++at) {
     if ((*at)->file) job->segments.push_back((*at)->file);
   }
@@ -303,8 +322,25 @@ void SegmentedLog::SubmitSync() {
     if (journal_->new_dir) job->dirs.push_back(ParentDir(options_.dir));
     journal_->unsynced = journal_->wanted = journal_->new_name = journal_->new_dir = false;
   }
+  return job;
+}
+
+void SegmentedLog::SubmitSync() {
+  std::unique_ptr<SyncFiles> job = MakeSync();
   syncing_ = true;
   pool_.Submit(std::move(job), &loop_);
+}
+
+LogPlace SegmentedLog::written_place() const {
+  home_.Assert();
+  if (segments_.empty() || segments_.back()->sealed || segments_.back()->end != written_) return {};
+  const Segment& newest = *segments_.back();
+  return {newest.first, newest.end, newest.size_bytes};
+}
+
+LogPlace SegmentedLog::synced_place() const {
+  home_.Assert();
+  return synced_place_;
 }
 
 void SegmentedLog::OnSynced(const SyncFiles& done) {
@@ -319,6 +355,7 @@ void SegmentedLog::OnSynced(const SyncFiles& done) {
   if (done.status.ok()) {
     syncing_ = false;
     synced_ = std::max(synced_, done.upto);
+    if (done.place.offset > 0) synced_place_ = done.place;
     for (const auto& segment : segments_) {
       if (segment->sealed && segment->end <= synced_) segment->file.reset();
     }
@@ -353,10 +390,10 @@ void SegmentedLog::Release(Sequence sequence) {
   }
   released_ = begin_ = sequence;
   plain_from_ = std::max(plain_from_, released_);
-  if (options_.durability == Durability::kMemory || memory_only()) {
+  if (durability_ == Durability::kMemory || memory_only()) {
     written_ = std::max(written_, released_);
   }
-  if (options_.durability != Durability::kFsync) synced_ = std::max(synced_, released_);
+  if (durability_ != Durability::kFsync) synced_ = std::max(synced_, released_);
 
   while (recent_.size() > 1 && recent_.front()->end() <= released_) DropFront();
   if (!recent_.empty()) {
@@ -477,7 +514,7 @@ void SegmentedLog::OnTimer() {
   const bool idle = !used_;
   used_ = false;
   const bool unsynced = written_ > std::max(synced_, released_);
-  if (!syncing_ && ((options_.durability == Durability::kOs && unsynced) || journal_unsynced())) {
+  if (!syncing_ && ((durability_ == Durability::kOs && unsynced) || journal_unsynced())) {
     SubmitSync();
   }
   if (reader_waits_ && reading_.empty()) {

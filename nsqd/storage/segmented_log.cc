@@ -77,7 +77,8 @@ SegmentedLog::SegmentedLog(EventLoop& loop, HelperPool& pool, Files& files, Memo
       written_(first),
       synced_(first),
       plain_from_(first),
-      next_capacity_(kFirstChunkBytes) {}
+      next_capacity_(kFirstChunkBytes),
+      durability_(options.durability) {}
 
 SegmentedLog::~SegmentedLog() {
   home_.Assert();
@@ -175,7 +176,16 @@ Status SegmentedLog::RecoverNewest() {
   if (newest.sparse) return Status();  // it was synced whole, and its header says where it ends
   const Result<std::unique_ptr<ReadFile>> file = files_.OpenRead(PathOf(newest.first));
   if (!file.ok()) return file.status();
-  SegmentScanner scanner(**file, kSegmentHeaderBytes, newest.first,
+  LogPlace from{newest.first, newest.first, kSegmentHeaderBytes};
+  const LogPlace& synced = options_.synced;
+  if (synced.segment == newest.first && synced.offset > from.offset &&
+      synced.offset <= newest.size_bytes && synced.sequence > newest.first) {
+    // What lies before is checked when it is read, as in a sealed segment.
+    from = synced_place_ = synced;
+    newest.end = synced.sequence;
+    newest.Remember({synced.sequence, synced.offset});
+  }
+  SegmentScanner scanner(**file, from.offset, from.sequence,
                          {newest.size_bytes, kNoEnd, options_.max_record_bytes});
   ScannedBlock block;
   while (scanner.Next(&block)) {

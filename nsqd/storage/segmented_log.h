@@ -10,6 +10,7 @@
 
 #include "common/event/home.h"
 #include "common/status.h"
+#include "nsqd/storage/durability.h"
 #include "nsqd/storage/files.h"
 #include "nsqd/storage/record.h"
 #include "nsqd/storage/sequence.h"
@@ -32,13 +33,6 @@ struct SegmentCopy;
 struct SyncedFile;
 struct SyncFiles;
 
-// When a publisher hears OK.
-enum class Durability {
-  kMemory,  // at once; written when memory is full and at a clean stop, as the Go nsqd
-  kOs,      // when the kernel has it: survives kill -9
-  kFsync,   // when the disk has it: survives a power cut
-};
-
 // What all logs of one loop may hold in memory together. Home: the loop.
 struct MemoryBudget {
   size_t limit_bytes = 0;
@@ -58,6 +52,9 @@ struct LogOptions {
   // What is wanted of a segment that every channel has passed is copied out of it after so long:
   // most of what is in flight is finished by then.
   Duration copy_after = seconds(5);
+  // A place up to which the newest segment was synced once: at a start it is checked from there.
+  // Believed only if the file bears it out.
+  LogPlace synced;
 };
 
 // What a log found wrong, since it was opened.
@@ -135,12 +132,23 @@ class SegmentedLog {
   // its entry there. OpenTopic ties the two.
   void SyncWith(std::shared_ptr<SyncedFile> journal);
 
-  // Writes what is unwritten (kMemory) and syncs, waiting for the disk: for a clean stop.
+  // For a clean stop, in three steps, so that many topics can wait for the disk together: writes
+  // what is unwritten (kMemory); gives what must be synced, the journal's file too, to be Run on
+  // any thread; takes it back. Close is all three. Only destruction may follow.
+  Status WriteAll();
+  std::unique_ptr<SyncFiles> LastSync();
+  Status FinishClose(std::unique_ptr<SyncFiles> done);
   Status Close();
 
   Sequence appended() const;  // the next sequence
   Sequence written() const;
   Sequence synced() const;
+  // Where the newest segment ends that is written, and up to where it is known to be on the disk.
+  LogPlace written_place() const;
+  LogPlace synced_place() const;
+
+  // Of what is appended from now on. Nothing may be unanswered.
+  void SetDurability(Durability durability);
 
   // Begins again at `next` > appended(); what lies between is a gap. Nothing may be unwritten.
   void JumpTo(Sequence next);
@@ -224,6 +232,7 @@ class SegmentedLog {
   bool IsFull(const Segment& segment) const NSQ_REQUIRES(home_);
 
   // syncing
+  std::unique_ptr<SyncFiles> MakeSync() NSQ_REQUIRES(home_);
   void SubmitSync() NSQ_REQUIRES(home_);
   void OnSynced(const SyncFiles& done);
   void MaybeSync() NSQ_REQUIRES(home_);
@@ -297,7 +306,10 @@ class SegmentedLog {
   bool reader_waits_ NSQ_GUARDED_BY(home_) = false;
 
   Sequence wanted_from_ NSQ_GUARDED_BY(home_);  // as the listener last said
-  Sequence tidy_at_ NSQ_GUARDED_BY(home_);      // when wanted_from_ comes here a segment is passed
+  LogPlace synced_place_ NSQ_GUARDED_BY(home_);
+  Durability durability_ NSQ_GUARDED_BY(home_);
+
+  Sequence tidy_at_ NSQ_GUARDED_BY(home_);  // when wanted_from_ comes here a segment is passed
   bool copying_ NSQ_GUARDED_BY(home_) = false;
   bool copy_later_ NSQ_GUARDED_BY(home_) = false;  // there is something, but not yet
   SteadyTime no_copy_before_ NSQ_GUARDED_BY(home_);

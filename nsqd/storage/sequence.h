@@ -35,6 +35,15 @@ struct SequenceRange {
   friend bool operator==(const SequenceRange&, const SequenceRange&) = default;
 };
 
+// Where in a log's files a message is, or will be.
+struct LogPlace {
+  Sequence segment;  // its first sequence
+  Sequence sequence;
+  uint64_t offset = 0;  // 0: no place
+
+  friend bool operator==(const LogPlace&, const LogPlace&) = default;
+};
+
 // What clients see of a message: node id (10 bits, 0..1023) and sequence as 16 lower-case hex
 // digits. Finding a message by its id is arithmetic, not a search.
 void FormatMessageId(uint16_t node, Sequence sequence, char* to);  // writes kMessageIdBytes

@@ -156,8 +156,11 @@ Result<OpenedTopic> OpenTopic(EventLoop& loop, HelperPool& pool, Files& files, M
   const std::shared_ptr<SyncedFile> file = topic.journal->synced_file();
   if (made.ok()) file->new_dir = true;
 
+  LogOptions as_found = options;
+  as_found.synced = topic.state.synced;
+  as_found.durability = topic.state.durability.value_or(options.durability);
   Result<std::unique_ptr<SegmentedLog>> log =
-      SegmentedLog::Open(loop, pool, files, budget, options, EndOf(topic.state), listener);
+      SegmentedLog::Open(loop, pool, files, budget, as_found, EndOf(topic.state), listener);
   if (!log.ok()) return log.status();
   topic.log = std::move(*log);
   topic.log->SyncWith(file);

@@ -137,13 +137,6 @@ Status CheckRanges(const Config& config) {
   return Status();
 }
 
-std::optional<Durability> ParseDurability(std::string_view word) {
-  if (word == "memory") return Durability::kMemory;
-  if (word == "os") return Durability::kOs;
-  if (word == "fsync") return Durability::kFsync;
-  return std::nullopt;
-}
-
 Status Check(const Config& config, std::vector<std::string>* warnings) {
   const int64_t level = config.Int("max-deflate-level");
   if (level < 1 || level > 9) return Invalid("--max-deflate-level must be [1,9]");

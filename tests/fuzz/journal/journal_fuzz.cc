@@ -25,7 +25,8 @@ void CheckRoundTrip(const JournalReplay& replay) {
   if (replay.unfinished() > kMaxUnfinished) return;
   const TopicState state = replay.State();
   const std::vector<std::byte> bytes = EncodeSnapshot(state);
-  NSQ_CHECK(DecodeJournalHeader(bytes).ok());
+  uint16_t version = 0;
+  NSQ_CHECK(DecodeJournalHeader(bytes, &version).ok());
   JournalFrames frames(std::span<const std::byte>{bytes}.subspan(kJournalHeaderBytes));
   JournalReplay again(Sequence{0});
   while (const auto frame = frames.Next()) NSQ_CHECK(again.Apply(frame->payload).ok());
@@ -36,7 +37,8 @@ void CheckRoundTrip(const JournalReplay& replay) {
 }
 
 void ReadAsFile(std::span<const std::byte> bytes) {
-  (void)DecodeJournalHeader(bytes).ok();
+  uint16_t version = 0;
+  (void)DecodeJournalHeader(bytes, &version).ok();
   if (bytes.size() < kJournalHeaderBytes) return;
   JournalFrames frames(bytes.subspan(kJournalHeaderBytes));
   JournalReplay replay(Sequence{1000});

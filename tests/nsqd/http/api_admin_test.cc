@@ -93,5 +93,25 @@ TEST_F(ApiTest, ActionsThatFailAreInternalErrors) {
   EXPECT_EQ(Post("/channel/empty?topic=t&channel=c").Summary(), "500 INTERNAL_ERROR");
 }
 
+TEST_F(ApiTest, ATopicsDurabilityIsAskedForAndSet) {
+  EXPECT_EQ(Get("/topic/config").Summary(), "400 MISSING_ARG_TOPIC");
+  EXPECT_EQ(Get("/topic/config?topic=a%20b").Summary(), "400 INVALID_TOPIC");
+  EXPECT_EQ(Get("/topic/config?topic=t").Summary(), "404 TOPIC_NOT_FOUND");
+  backend_.stats.topics.emplace_back();
+  backend_.stats.topics[0].durability = "fsync";
+  backend_.stats.topics[0].own_durability = true;
+  EXPECT_EQ(Get("/topic/config?topic=t").Summary(),
+            R"(200 {"durability":"fsync","durability_is_default":false})");
+
+  EXPECT_EQ(Post("/topic/config?topic=t").Summary(), "400 MISSING_ARG_DURABILITY");
+  EXPECT_EQ(Post("/topic/config?topic=t&durability=disk").Summary(), "400 INVALID_ARG_DURABILITY");
+  EXPECT_TRUE(backend_.acted.empty());
+  EXPECT_EQ(Post("/topic/config?topic=t&durability=fsync").Summary(), "200 ");
+  EXPECT_EQ(Put("/topic/config?topic=t&durability=default", "").Summary(), "200 ");
+  ASSERT_EQ(backend_.acted.size(), 2u);
+  EXPECT_EQ(backend_.acted[0].action, TopicAction::kTopicDurabilityFsync);
+  EXPECT_EQ(backend_.acted[1].action, TopicAction::kTopicDurabilityDefault);
+}
+
 }  // namespace
 }  // namespace nsq::nsqd

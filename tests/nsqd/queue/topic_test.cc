@@ -595,5 +595,52 @@ TEST_F(TopicTest, AStuckMessageDoesNotKeepFinishedSegments) {
   EXPECT_EQ(topic_->Stats({"", "", false}).damaged_records, 0u);
 }
 
+TEST_F(TopicTest, ATopicMayHaveADurabilityOfItsOwn) {
+  Open();
+  PublishOk({"at os"});
+  EXPECT_EQ(topic_->Stats({}).durability, "os");
+  topic_->SetDurability(Durability::kFsync);
+  Turn();
+  const uint64_t syncs = files_.syncs();
+  PublishOk({"on the disk"});
+  EXPECT_GT(files_.syncs(), syncs);
+  topic_.reset();
+  files_.CutPower();
+  Open();
+  EXPECT_EQ(topic_->Stats({}).durability, "fsync") << "it is kept with the topic";
+  EXPECT_TRUE(topic_->Stats({}).own_durability);
+  EXPECT_EQ(topic_->depth(), 2u) << "a sync takes along what came before it";
+  topic_->SetDurability(std::nullopt);
+  StopAndRestart();
+  EXPECT_EQ(topic_->Stats({}).durability, "os");
+  EXPECT_FALSE(topic_->Stats({}).own_durability);
+}
+
+// What was in memory only is written when the topic is no longer content with that.
+TEST_F(TopicTest, FromMemoryToOsWritesWhatIsThere) {
+  options_.durability = Durability::kMemory;
+  Open();
+  PublishOk({"in memory"});
+  topic_->SetDurability(Durability::kOs);
+  Turn();
+  KillAndRestart();
+  EXPECT_EQ(topic_->depth(), 1u);
+}
+
+TEST_F(TopicTest, AStartDoesNotReadWhatIsKnownToBeOnTheDisk) {
+  Open();
+  Subscribe("a", 0);
+  for (int i = 0; i < 100; ++i) PublishOk(Bodies(10, std::string(10'000, 'x')));
+  StopAndRestart();
+  EXPECT_EQ(StatsOf("a").depth, 1000u);
+  const uint64_t reads = files_.reads();
+  StopAndRestart();
+  EXPECT_EQ(StatsOf("a").depth, 1000u);
+  EXPECT_LE(files_.reads() - reads, 6u) << "ten megabytes would be forty blocks";
+  PublishOk({"more"});
+  KillAndRestart();
+  EXPECT_EQ(StatsOf("a").depth, 1001u) << "what came after that place is found";
+}
+
 }  // namespace
 }  // namespace nsq::nsqd

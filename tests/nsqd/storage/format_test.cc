@@ -53,10 +53,10 @@ TEST(FormatTest, JournalIsThatOfTheFormatPage) {
       {1, "ch", false, kFirst + 10, {{kFirst + 3, 1, {}}, {kFirst + 4, 1, {}}}});
   EXPECT_EQ(Hex(EncodeSnapshot(state)),
             "4e53514a"
-            "0100"
+            "0200"
             "1000"
             "00000000"
-            "e8a20c3e"
+            "4e10fb78"
             "1a0000a6"
             "748d5100"
             "018080c490fe859606"
@@ -92,13 +92,15 @@ TEST(FormatTest, JournalIsThatOfTheFormatPage) {
 TEST(FormatTest, DamagedHeadersAreToldFromUnknownVersions) {
   std::vector<std::byte> header(kJournalHeaderBytes);
   EncodeJournalHeader(header.data());
-  EXPECT_TRUE(DecodeJournalHeader(header).ok());
+  uint16_t version = 0;
+  EXPECT_TRUE(DecodeJournalHeader(header, &version).ok());
+  EXPECT_EQ(version, kJournalVersion);
   for (size_t at = 0; at < header.size(); ++at) {
     std::vector<std::byte> bad = header;
     bad[at] ^= std::byte{2};
-    EXPECT_EQ(DecodeJournalHeader(bad).code(), Code::kCorrupt) << at;
+    EXPECT_EQ(DecodeJournalHeader(bad, &version).code(), Code::kCorrupt) << at;
   }
-  EXPECT_EQ(DecodeJournalHeader({}).code(), Code::kCorrupt);
+  EXPECT_EQ(DecodeJournalHeader({}, &version).code(), Code::kCorrupt);
 }
 
 }  // namespace
