@@ -257,9 +257,13 @@ void SessionV1::End(std::string_view why) {
   }
   NSQ_LOG(kInfo, "PROTOCOL(V1): [", remote_address_, "] exiting ioloop");
   if (std::exchange(identified_, false)) {
-    for (const RegistrationDb::Key& key : db_->RemovePeer(id_)) {
-      LogRegistration("UNREGISTER", key.topic, key.channel);
-    }
+    // One line: an nsqd that leaves may have had thousands.
+    size_t topics = 0;
+    size_t channels = 0;
+    for (const RegistrationDb::Key& key : db_->RemovePeer(id_))
+      ++(key.channel.empty() ? topics : channels);
+    NSQ_LOG(kInfo, "DB: client(", remote_address_, ") UNREGISTER of all it had: topics:", topics,
+            " channels:", channels);
     LogRegistration("UNREGISTER", {}, {});
   }
   NSQ_LOG(kError, "client(", remote_address_, ") - ", why);

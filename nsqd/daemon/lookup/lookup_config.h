@@ -25,6 +25,7 @@ struct LookupLimits {
   Duration dial_timeout = seconds(1);
   Duration answer_timeout = seconds(1);
   Duration ping_interval = seconds(15);
+  size_t max_unanswered = 128;  // commands on their way at once
   // After a failure the next attempt waits first_retry, then twice as long each time.
   Duration first_retry = seconds(1);
   Duration last_retry = seconds(15);

@@ -91,8 +91,8 @@ void LookupPeer::Changed(std::string_view topic, std::string_view channel) {
   changes_.push_back(std::move(name));
   if (changes_.size() > kMaxChanges) {
     Fail(Status(Code::kExhausted, "too many changes wait for their answers"));
-  } else if (command_.empty()) {
-    SendNext();
+  } else {
+    SendMore();
   }
 }
 
@@ -104,7 +104,6 @@ const std::optional<LookupHttpAddress>& LookupPeer::http() const {
 void LookupPeer::Attempt() {
   home_.Assert();
   NSQ_LOG(kInfo, "LOOKUP connecting to ", address_);
-  command_ = "IDENTIFY";
   Result<Address> address = ParseAddress(address_);
   if (!address.ok()) {
     Fail(address.status());
@@ -129,7 +128,6 @@ void LookupPeer::OnResolved(Result<std::vector<Address>> resolved) {
 
 void LookupPeer::DialNext() {
   state_ = State::kDialing;
-  command_ = "IDENTIFY";
   Result<UniqueFd> fd = StartConnect(numeric_[next_numeric_++]);
   if (!fd.ok()) {
     Fail(fd.status());
@@ -146,24 +144,29 @@ void LookupPeer::DialNext() {
 
 size_t LookupPeer::OnData(std::string_view data) {
   home_.Assert();
-  if (command_.empty()) {
-    Fail(Status(Code::kCorrupt, "an answer to nothing"));
-    return 0;
+  size_t used = 0;
+  while (used < data.size()) {
+    if (unanswered_.empty()) {
+      Fail(Status(Code::kCorrupt, "an answer to nothing"));
+      return used;
+    }
+    const std::string_view rest = data.substr(used);
+    if (rest.size() < kSizeBytes) break;
+    // Read as unsigned, a negative size is longer than any limit.
+    const size_t size = LoadBig32(rest.data());
+    if (size > limits_.max_reply_bytes || size > INT32_MAX) {
+      Fail(Status(Code::kCorrupt, StrCat("answer of ", static_cast<int32_t>(size), " bytes")));
+      return used;
+    }
+    if (rest.size() - kSizeBytes < size) break;
+    if (!OnAnswer(rest.substr(kSizeBytes, size))) return used;
+    used += kSizeBytes + size;
   }
-  if (data.size() < kSizeBytes) return 0;
-  // Read as unsigned, a negative size is longer than any limit.
-  const size_t size = LoadBig32(data.data());
-  if (size > limits_.max_reply_bytes || size > INT32_MAX) {
-    Fail(Status(Code::kCorrupt, StrCat("answer of ", static_cast<int32_t>(size), " bytes")));
-    return 0;
-  }
-  if (data.size() - kSizeBytes < size) return 0;
-  if (data.size() - kSizeBytes > size) {
-    Fail(Status(Code::kCorrupt, "more than one answer to one command"));
-    return 0;
-  }
-  OnAnswer(data.substr(kSizeBytes, size));
-  return data.size();
+  if (used == 0) return used;
+  SendMore();
+  // Only a peer that takes all of it is trusted with quick attempts again.
+  if (unanswered_.empty()) retry_delay_ = limits_.first_retry;
+  return used;
 }
 
 void LookupPeer::OnEof(std::string_view /*rest*/) {
@@ -185,12 +188,11 @@ void LookupPeer::OnClosed(const Status& why) {
                                                 ": connect: ", reason)));
 }
 
-void LookupPeer::OnAnswer(std::string_view payload) {
-  deadline_.Cancel();
+bool LookupPeer::OnAnswer(std::string_view payload) {
   if (state_ == State::kDialing) {
     if (const Status status = TakeIdentity(payload); !status.ok()) {
       Fail(status);
-      return;
+      return false;
     }
     state_ = State::kIdentified;
     walking_ = true;
@@ -198,10 +200,15 @@ void LookupPeer::OnAnswer(std::string_view payload) {
   } else if (payload.starts_with("E_")) {
     // Nothing to do about it: nsqlookupd hangs up after an error, and the next connection
     // registers everything.
-    NSQ_LOG(kError, "LOOKUPD(", address_, "): ", command_, " - ", Shown(payload));
+    NSQ_LOG(kError, "LOOKUPD(", address_, "): ", unanswered_.front(), " - ", Shown(payload));
   }
-  command_.clear();
-  SendNext();
+  unanswered_.pop_front();
+  if (unanswered_.empty()) {
+    deadline_.Cancel();
+  } else {
+    deadline_.ArmAfter(limits_.answer_timeout);
+  }
+  return true;
 }
 
 Status LookupPeer::TakeIdentity(std::string_view payload) {
@@ -222,30 +229,32 @@ Status LookupPeer::TakeIdentity(std::string_view payload) {
   return Status();
 }
 
-void LookupPeer::SendNext() {
+void LookupPeer::SendMore() {
+  while (unanswered_.size() < limits_.max_unanswered && SendNext()) {
+  }
+}
+
+// False: there is nothing to say.
+bool LookupPeer::SendNext() {
   // First of all the ping: a long walk must not make this nsqd look dead.
   if (ping_due_) {
     ping_due_ = false;
     NSQ_LOG(kDebug, "LOOKUPD(", address_, "): sending heartbeat");
     Send("PING");
-    return;
+    return true;
   }
   if (!changes_.empty()) {
     const Name name = std::move(changes_.front());
     changes_.pop_front();
     waiting_.erase(name);
     SendName(name);
-    return;
+    return true;
   }
-  if (!walking_) return;
+  if (!walking_) return false;
   walked_ = NextOfWalk();
-  if (walked_.has_value()) {
-    SendName(*walked_);
-    return;
-  }
-  walking_ = false;
-  // Only a peer that takes all of it is trusted with quick attempts again.
-  retry_delay_ = limits_.first_retry;
+  walking_ = walked_.has_value();
+  if (walking_) SendName(*walked_);
+  return walking_;
 }
 
 // A topic without channels stands for itself, otherwise its channels imply it.
@@ -284,8 +293,8 @@ void LookupPeer::Send(std::string command, std::string_view body) {
     out.Append(body);
   }
   connection_->FlushAtTurnEnd();
-  command_ = std::move(command);
-  deadline_.ArmAfter(limits_.answer_timeout);
+  if (unanswered_.empty()) deadline_.ArmAfter(limits_.answer_timeout);
+  unanswered_.push_back(std::move(command));
 }
 
 void LookupPeer::OnDeadline() {
@@ -297,7 +306,7 @@ void LookupPeer::OnPingTime() {
   home_.Assert();
   ping_.ArmAfter(limits_.ping_interval);
   ping_due_ = true;
-  if (command_.empty()) SendNext();
+  SendMore();
 }
 
 // Whether the host's next number is worth a try.
@@ -307,8 +316,11 @@ bool LookupPeer::Unreachable() const {
 
 void LookupPeer::Fail(const Status& why) {
   const bool unreachable = Unreachable();
-  NSQ_LOG(kError, "LOOKUPD(", address_, "): ", command_.empty() ? "idle" : command_, " - ",
-          why.detail());
+  std::string_view doing = "IDENTIFY";
+  if (state_ == State::kIdentified) {
+    doing = unanswered_.empty() ? std::string_view("idle") : std::string_view(unanswered_.front());
+  }
+  NSQ_LOG(kError, "LOOKUPD(", address_, "): ", doing, " - ", why.detail());
   Disconnect();
   if (unreachable && next_numeric_ < numeric_.size()) {
     DialNext();
@@ -326,7 +338,7 @@ void LookupPeer::Disconnect() {
   }
   deadline_.Cancel();
   ping_.Cancel();
-  command_.clear();
+  unanswered_.clear();
   http_.reset();
   ping_due_ = false;
   walking_ = false;

@@ -35,7 +35,8 @@ struct LookupHttpAddress {
 //      ^  '--> kResolving --^  |              |                  |
 //      '-----------------------+--------------+------------------'   any failure; then a pause
 //
-// One command at a time, its answer awaited. After IDENTIFY it walks through the registry once
+// After IDENTIFY, whose answer is awaited, up to max_unanswered commands are on their way at once;
+// they are answered in order. It walks through the registry once
 // (the walk); what changes afterwards is queued by name, and whether the name is to be registered
 // or unregistered is decided when its turn comes. So a name waits at most once, and a peer that is
 // down holds no queue: the next walk covers everything.
@@ -76,9 +77,12 @@ class LookupPeer : private Connection::Handler {
   void Attempt();
   void OnResolved(Result<std::vector<Address>> resolved);
   void DialNext() NSQ_REQUIRES(home_);
-  void OnAnswer(std::string_view payload) NSQ_REQUIRES(home_);
+  // False: that was no answer, and the connection is gone.
+  bool OnAnswer(std::string_view payload) NSQ_REQUIRES(home_);
   Status TakeIdentity(std::string_view payload) NSQ_REQUIRES(home_);
-  void SendNext() NSQ_REQUIRES(home_);
+  // Says as much as may be on its way.
+  void SendMore() NSQ_REQUIRES(home_);
+  bool SendNext() NSQ_REQUIRES(home_);
   std::optional<Name> NextOfWalk() NSQ_REQUIRES(home_);
   void SendName(const Name& name) NSQ_REQUIRES(home_);
   void Send(std::string command, std::string_view body = {}) NSQ_REQUIRES(home_);
@@ -105,7 +109,7 @@ class LookupPeer : private Connection::Handler {
   std::vector<Address> numeric_ NSQ_GUARDED_BY(home_);  // of this attempt
   size_t next_numeric_ NSQ_GUARDED_BY(home_) = 0;
   std::unique_ptr<Connection> connection_ NSQ_GUARDED_BY(home_);
-  std::string command_ NSQ_GUARDED_BY(home_);  // whose answer is awaited; empty: none
+  std::deque<std::string> unanswered_ NSQ_GUARDED_BY(home_);  // commands, the oldest first
   std::optional<LookupHttpAddress> http_ NSQ_GUARDED_BY(home_);
   bool ping_due_ NSQ_GUARDED_BY(home_) = false;
   bool walking_ NSQ_GUARDED_BY(home_) = false;
