@@ -10,6 +10,13 @@
 
 namespace nsq::nsqd {
 
+// Whom nsqd refuses without TLS; the numbers are those of GET /config.
+enum class TlsRequired : int {
+  kNo = 0,
+  kTcp = 1,         // "tcp-https": TCP clients, plain HTTP stays open
+  kEverywhere = 2,  // ... and plain HTTP
+};
+
 // Everything nsqd can be told at start, by its flag's name with `_` for `-`; filled from flags and
 // config file once, then immutable. Ranges are checked there (daemon/flags/check_options.cc), not
 // where used.
@@ -31,6 +38,10 @@ struct Options {
   bool auth_http_post = false;                   // else GET
   Duration http_client_connect_timeout = seconds(2);
   Duration http_client_request_timeout = seconds(5);
+  std::string tls_cert;                // } both or none: no TLS
+  std::string tls_key;                 // }
+  std::string tls_client_auth_policy;  // require, require-verify; other words ask for nothing
+  TlsRequired tls_required = TlsRequired::kNo;
   std::string tls_root_ca_file;  // empty: the system's
   int tls_min_version = 0x0301;  // TLS 1.0, as on the wire
   std::string topology_region;
@@ -65,7 +76,9 @@ struct Options {
   Duration min_output_buffer_timeout = milliseconds(25);
   Duration output_buffer_timeout = milliseconds(250);
   int max_channel_consumers = 0;  // 0: no limit
+  bool deflate = true;
   int max_deflate_level = 6;
+  bool snappy = true;
 };
 
 // Messages an MPUB may hold: the smallest takes five bytes of its body (spec, nsqd-tcp 2.4).

@@ -12,12 +12,24 @@ namespace {
 
 constexpr int kRawWindow = -15;  // 32 KiB, no header
 constexpr int kMemoryLevel = 8;  // zlib's own choice
+// Answers and heartbeats are shorter than this: not worth 260 KiB of an encoder.
+constexpr size_t kSmallBytes = 64;
 // Room asked for at a time.
 constexpr size_t kLeastRoom = 512;
 constexpr size_t kInflateRoom = size_t{16} * 1024;
 
 Bytef* In(std::string_view bytes) {
   return reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+}
+
+// A stored block: where a byte begins, as after every flush, and again where it ends.
+//
+//   | 0: stored, not the last | u16 length | u16 ~length | bytes |     little-endian
+void AppendStored(std::string_view bytes, Buffer* outer) {
+  const auto length = static_cast<uint8_t>(bytes.size());
+  const char header[] = {0, static_cast<char>(length), 0, static_cast<char>(~length), '\xFF'};
+  outer->Append({header, sizeof header});
+  outer->Append(bytes);
 }
 
 }  // namespace
@@ -102,8 +114,12 @@ Status DeflateFilter::Inflate(std::string_view* outer, Buffer* inner) {
 
 Status DeflateFilter::Encode(std::string_view inner, Buffer* outer) {
   if (inner.empty()) return Status();
+  encoded_since_trim_ += inner.size();
+  if (deflater_ == nullptr && inner.size() <= kSmallBytes) {
+    AppendStored(inner, outer);
+    return Status();
+  }
   if (deflater_ == nullptr) deflater_ = std::make_unique<Deflater>(level_);
-  encoded_since_trim_ = true;
   z_stream& stream = deflater_->stream;
   stream.next_in = In(inner);
   stream.avail_in = static_cast<uInt>(inner.size());
@@ -119,8 +135,8 @@ Status DeflateFilter::Encode(std::string_view inner, Buffer* outer) {
 }
 
 void DeflateFilter::Trim() {
-  if (!encoded_since_trim_) deflater_.reset();
-  encoded_since_trim_ = false;
+  if (encoded_since_trim_ <= kSmallBytes) deflater_.reset();
+  encoded_since_trim_ = 0;
 }
 
 }  // namespace nsq

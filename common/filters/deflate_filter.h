@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string_view>
 
@@ -13,8 +14,8 @@ namespace nsq {
 //
 // Home: the connection's loop.
 // Memory: 40 KiB once the peer has said something, since it may refer to what it said before; 260
-// KiB for what is said by this side, given back by Trim: what is said next does not refer to what
-// was said before, which the format allows.
+// KiB once this side has said more than a few words, given back by Trim if it has not lately: what
+// is said next does not refer to what was said before, which the format allows.
 class DeflateFilter final : public StreamFilter {
  public:
   // `level`: 1 to 9.
@@ -37,7 +38,7 @@ class DeflateFilter final : public StreamFilter {
   std::unique_ptr<Deflater> deflater_;  // none while there is nothing to say
   Buffer pending_;                      // what Decode has stopped before
   bool has_more_ = false;
-  bool encoded_since_trim_ = false;
+  size_t encoded_since_trim_ = 0;
   Status ended_;  // final
 };
 

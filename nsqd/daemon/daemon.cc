@@ -22,6 +22,7 @@
 #include "nsqd/daemon/auth/auth_desk.h"
 #include "nsqd/daemon/lookup/lookup_peers.h"
 #include "nsqd/daemon/loop_backend.h"
+#include "nsqd/daemon/tls/tls_setup.h"
 #include "nsqd/http/api.h"
 
 namespace nsq::nsqd {
@@ -84,6 +85,13 @@ struct Daemon::AdoptSocket : Letter {
   void Open() noexcept override { to->Adopt(std::move(fd)); }
   Shard* const to;
   UniqueFd fd;
+};
+
+struct Daemon::UseTls : Letter {
+  UseTls(Worker* w, TlsContexts c) : worker(w), contexts(std::move(c)) {}
+  void Open() noexcept override { worker->shard->UseTls(std::move(contexts.tcp)); }
+  Worker* const worker;
+  TlsContexts contexts;
 };
 
 struct Daemon::NewAddresses : Letter {
@@ -177,8 +185,37 @@ Status Daemon::Start() {
   lock_ = std::move(*lock);
   NSQ_LOG(kInfo, VersionLine("nsqd"));
   NSQ_LOG(kInfo, "ID: ", options_.node_id);
+  if (const Status status = StartTls(); !status.ok()) return status;
   if (const Status status = Bind(); !status.ok()) return status;
   return LoadTopics();
+}
+
+Status Daemon::StartTls() {
+  Result<TlsContexts> contexts = LoadTls(options_);
+  if (!contexts.ok()) {
+    return Status(contexts.status().code(),
+                  "failed to build TLS config - " + contexts.status().detail());
+  }
+  has_tls_ = contexts->any();
+  // Before the loops run: nobody has to wait for a letter.
+  for (const auto& worker : workers_) worker->shard->UseTls(contexts->tcp);
+  return Status();
+}
+
+// Connections keep the certificates they began with. Bad files change nothing.
+void Daemon::ReloadTls() {
+  if (!has_tls_ || stopping_) return;
+  nsqd::ReloadTls(options_, *pool_, &workers_[0]->loop, [this](Result<TlsContexts> loaded) {
+    if (!loaded.ok()) {
+      NSQ_LOG(kError, "TLS: certificates not reloaded, the old ones stay - ",
+              loaded.status().detail());
+      return;
+    }
+    for (const auto& worker : workers_) {
+      worker->loop.Post(std::make_unique<UseTls>(worker.get(), *loaded));
+    }
+    NSQ_LOG(kInfo, "TLS: certificates reloaded");
+  });
 }
 
 Status Daemon::Bind() {
@@ -286,8 +323,9 @@ void Daemon::Serve() {
 void Daemon::Run() {
   EventLoop& loop = workers_[0]->loop;
   IgnoreSignals({SIGPIPE, SIGHUP});
-  signals_ = std::make_unique<SignalWatch>(loop, std::initializer_list<int>{SIGINT, SIGTERM},
-                                           [this](int) { BeginStop(); });
+  signals_ = std::make_unique<SignalWatch>(
+      loop, std::initializer_list<int>{SIGINT, SIGTERM, SIGHUP},
+      [this](int signal) { signal == SIGHUP ? ReloadTls() : BeginStop(); });
   Serve();
   loop.Run();
   NSQ_LOG(kInfo, "NSQ: bye");

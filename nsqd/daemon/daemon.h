@@ -73,8 +73,11 @@ class Daemon {
   struct NewAddresses;
   struct Phase;
   struct PhaseDone;
+  struct UseTls;
 
   Status Bind();
+  Status StartTls();
+  void ReloadTls();
   Status LoadTopics();
   void Serve();
   void OnAccept(UniqueFd fd);
@@ -105,6 +108,7 @@ class Daemon {
   std::unique_ptr<SignalWatch> signals_;
   size_t next_worker_ = 0;
 
+  bool has_tls_ = false;
   bool stopping_ = false;
   int phase_ = 0;
   size_t phase_left_ = 0;

@@ -428,6 +428,16 @@ void Shard::OnBatchAnswered(RemoteBatch* batch) {
 
 // --- clients
 
+void Shard::UseTls(std::shared_ptr<const TlsContext> context) {
+  home_.Assert();
+  tls_ = std::move(context);
+}
+
+const TlsContext* Shard::tls() const {
+  home_.Assert();
+  return tls_.get();
+}
+
 void Shard::Adopt(UniqueFd fd) {
   home_.Assert();
   if (closing_) return;

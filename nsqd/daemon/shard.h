@@ -20,7 +20,8 @@
 
 namespace nsq {
 class HelperPool;
-}
+class TlsContext;
+}  // namespace nsq
 
 namespace nsq::nsqd {
 
@@ -62,6 +63,9 @@ class Shard : public Broker, private TopicObserver {
   // Opens topics that are in the data path, at start. The first error ends it.
   Status Load(const std::vector<std::string>& topics);
 
+  // What clients may speak TLS by from now on.
+  void UseTls(std::shared_ptr<const TlsContext> context);
+
   // A client that was accepted for this loop.
   void Adopt(UniqueFd fd);
 
@@ -74,6 +78,7 @@ class Shard : public Broker, private TopicObserver {
 
   EventLoop& loop() override { return loop_; }
   const Options& options() const override { return world_.options; }
+  const TlsContext* tls() const override;
   void Publish(std::string_view topic, std::span<const std::string_view> bodies, Duration defer,
                Publisher* publisher, uint64_t ticket) override;
   void EnsureTopic(std::string_view topic) override;
@@ -155,6 +160,7 @@ class Shard : public Broker, private TopicObserver {
   Topic* last_topic_ NSQ_GUARDED_BY(home_) = nullptr;  // found last: producers repeat themselves
   std::unordered_map<std::string, size_t, Hash, std::equal_to<>> elsewhere_ NSQ_GUARDED_BY(home_);
 
+  std::shared_ptr<const TlsContext> tls_ NSQ_GUARDED_BY(home_);  // null: no TLS
   uint64_t next_connection_ NSQ_GUARDED_BY(home_) = 0;
   std::unordered_map<Session*, std::unique_ptr<Session>> sessions_ NSQ_GUARDED_BY(home_);
   std::vector<std::unique_ptr<RemoteBatch>> remote_batches_ NSQ_GUARDED_BY(home_);

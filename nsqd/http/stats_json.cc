@@ -93,7 +93,9 @@ void AppendClient(const ClientStats& client, const StatsFilter& filter, Writer* 
   out->String(R"(,"topology_region":)", client.topology_region);
   AppendPubCounts(client, filter, out);
   out->Bool(R"(,"tls":)", client.tls);
-  out->Raw(R"(,"tls_cipher_suite":"","tls_version":"","tls_negotiated_protocol":"")");
+  out->String(R"(,"tls_cipher_suite":)", client.tls_cipher_suite);
+  out->String(R"(,"tls_version":)", client.tls_version);
+  out->Raw(R"(,"tls_negotiated_protocol":"")");
   // "Mutual" is what the original says of every TLS connection.
   out->Bool(R"(,"tls_negotiated_protocol_is_mutual":)", client.tls);
   out->Raw('}');

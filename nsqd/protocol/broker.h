@@ -14,7 +14,8 @@
 
 namespace nsq {
 class EventLoop;
-}
+class TlsContext;
+}  // namespace nsq
 
 namespace nsq::nsqd {
 
@@ -30,6 +31,8 @@ class Broker {
 
   virtual EventLoop& loop() = 0;
   virtual const Options& options() const = 0;
+  // What clients may speak TLS by, at present; null: they may not. Valid until the turn's end.
+  virtual const TlsContext* tls() const = 0;
 
   // Publishes to a topic, which is made if it is not there; the name is valid. Bodies are copied
   // before this returns. `publisher` is answered once with `ticket`, later, on this loop.

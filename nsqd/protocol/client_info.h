@@ -53,9 +53,13 @@ struct ClientInfo {
   Terms terms;
   Terms first_terms;
 
-  // What auth servers are told of its TLS: whether there is any, and the name in its certificate.
+  // Its layers. Auth servers are told of TLS and of the name in its certificate.
   bool tls = false;
   std::string tls_common_name;
+  std::string tls_version;
+  std::string tls_cipher_suite;
+  bool snappy = false;
+  bool deflate = false;
 
   // Since AUTH: what it may do, until when that holds, and how to ask again. Null: nothing.
   std::shared_ptr<const Authorizations> auth;

@@ -116,6 +116,14 @@ Refusal BadTerm(std::string_view term, int64_t value) {
   return {StrCat("E_BAD_BODY IDENTIFY ", term, " (", value, ") is invalid")};
 }
 
+Refusal TwoCompressions() {
+  return {"E_IDENTIFY_FAILED cannot enable both deflate and snappy compression"};
+}
+
+Refusal IdentifyFailed(std::string_view reason) {
+  return {StrCat("E_IDENTIFY_FAILED IDENTIFY failed ", reason)};
+}
+
 Refusal AuthTakesNoParams() { return {"E_INVALID AUTH invalid number of parameters"}; }
 
 Refusal AuthAlreadySet() { return {"E_INVALID AUTH already set"}; }
@@ -125,6 +133,10 @@ Refusal AuthDisabled() { return {"E_AUTH_DISABLED AUTH disabled"}; }
 Refusal AuthFailed() { return {"E_AUTH_FAILED AUTH failed"}; }
 
 Refusal NoAuthorizations() { return {"E_UNAUTHORIZED AUTH no authorizations found"}; }
+
+Refusal TlsFirst(std::string_view command_name) {
+  return {StrCat("E_INVALID cannot ", command_name, " in current state (TLS required)")};
+}
 
 Refusal AuthFirst(Command command) {
   return {StrCat("E_AUTH_FIRST AUTH required before ", ToString(command))};

@@ -50,6 +50,8 @@ Refusal NoMessageBody();
 // IDENTIFY and AUTH.
 Refusal BadJson();
 Refusal BadTerm(std::string_view term, int64_t value);
+Refusal TwoCompressions();
+Refusal IdentifyFailed(std::string_view reason);
 Refusal AuthTakesNoParams();
 Refusal AuthAlreadySet();
 Refusal AuthDisabled();
@@ -57,6 +59,7 @@ Refusal AuthFailed();
 Refusal NoAuthorizations();
 
 // What a client may not do.
+Refusal TlsFirst(std::string_view command_name);
 Refusal AuthFirst(Command command);
 Refusal NotAuthorized(Command command, std::string_view topic, std::string_view channel);
 

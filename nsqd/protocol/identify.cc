@@ -175,16 +175,29 @@ std::optional<Refusal> ApplyIdentify(const IdentifyRequest& request, const Optio
   return std::nullopt;
 }
 
-std::string IdentifyResponse(const ClientInfo& client, const Options& options) {
+Layers GrantLayers(const IdentifyRequest& request, const Options& options, bool tls) {
+  Layers layers;
+  const bool asks = request.feature_negotiation;
+  layers.tls = asks && request.tls_v1 && tls;
+  layers.snappy = asks && request.snappy && options.snappy;
+  layers.deflate = asks && request.deflate && options.deflate;
+  const int64_t level =
+      layers.deflate && request.deflate_level > 0 ? request.deflate_level : kDefaultDeflateLevel;
+  layers.deflate_level = static_cast<int>(std::min<int64_t>(level, options.max_deflate_level));
+  return layers;
+}
+
+std::string IdentifyResponse(const ClientInfo& client, const Layers& layers,
+                             const Options& options) {
   const Terms& terms = client.terms;
+  const auto word = [](bool value) { return value ? "true" : "false"; };
   std::string json = StrCat(
       "{\"max_rdy_count\":", options.max_rdy_count, ",\"version\":\"", kVersion,
       "\",\"max_msg_timeout\":", Ms(options.max_msg_timeout),
-      ",\"msg_timeout\":", Ms(terms.msg_timeout),
-      ",\"tls_v1\":false,\"deflate\":false,\"deflate_level\":",
-      std::min(kDefaultDeflateLevel, options.max_deflate_level),
-      ",\"max_deflate_level\":", options.max_deflate_level,
-      ",\"snappy\":false,\"sample_rate\":", terms.sample_rate,
+      ",\"msg_timeout\":", Ms(terms.msg_timeout), ",\"tls_v1\":", word(layers.tls),
+      ",\"deflate\":", word(layers.deflate), ",\"deflate_level\":", layers.deflate_level,
+      ",\"max_deflate_level\":", options.max_deflate_level, ",\"snappy\":", word(layers.snappy),
+      ",\"sample_rate\":", terms.sample_rate,
       ",\"auth_required\":", options.auth_http_addresses.empty() ? "false" : "true",
       ",\"output_buffer_size\":", terms.output_buffer_size,
       ",\"output_buffer_timeout\":", Ms(terms.output_buffer_timeout), ",\"topology_region\":");

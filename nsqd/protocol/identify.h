@@ -39,8 +39,24 @@ std::optional<IdentifyRequest> DecodeIdentify(std::string_view json);
 std::optional<Refusal> ApplyIdentify(const IdentifyRequest& request, const Options& options,
                                      ClientInfo* client);
 
+// What comes between the connection and the session behind the answer to an IDENTIFY, in this
+// order.
+struct Layers {
+  bool tls = false;
+  bool snappy = false;
+  bool deflate = false;
+  int deflate_level = 0;  // shown also without deflate
+
+  bool any() const { return tls || snappy || deflate; }
+};
+
+// What the request asks for and the daemon has; `tls`: it has a certificate. Both compressions
+// may be in it: such a client is to be refused.
+Layers GrantLayers(const IdentifyRequest& request, const Options& options, bool tls);
+
 // The answer to a client that negotiates features, in the original's order of keys.
-std::string IdentifyResponse(const ClientInfo& client, const Options& options);
+std::string IdentifyResponse(const ClientInfo& client, const Layers& layers,
+                             const Options& options);
 
 // For the log, worded as the original's.
 std::string ToString(const IdentifyRequest& request);

@@ -6,6 +6,7 @@
 #include "common/check.h"
 #include "common/event/address.h"
 #include "common/log.h"
+#include "common/strings.h"
 #include "common/wire/frame.h"
 #include "common/wire/names.h"
 #include "nsqd/options.h"
@@ -133,7 +134,9 @@ bool Session::has_published() const {
 size_t Session::OnData(std::string_view data) {
   home_.Assert();
   size_t used = 0;
-  while (phase_ == Phase::kRunning && !held_sub_ && asking_ == nullptr && !Overloaded()) {
+  new_layer_ = false;
+  while (phase_ == Phase::kRunning && !held_sub_ && asking_ == nullptr && !upgrade_ &&
+         !new_layer_ && !Overloaded()) {
     const std::string_view rest = data.substr(used);
     const size_t length = awaited_ == Awaited::kMagic ? ReadMagic(rest) : ReadCommand(rest);
     if (length == 0) break;
@@ -152,7 +155,13 @@ size_t Session::OnData(std::string_view data) {
 void Session::OnEof(std::string_view /*rest*/) {
   home_.Assert();
   if (phase_ != Phase::kRunning) return;
-  if (awaited_ == Awaited::kMagic || awaited_ == Awaited::kLine) {
+  if (const Status& status = connection_.input_status(); !status.ok()) {
+    NSQ_LOG(kError, "client(", info_.remote_address, ") - failed to read command - ",
+            status.detail());
+  }
+  if (shaking_hands_ != nullptr) {
+    HandshakeFailed("EOF");
+  } else if (awaited_ == Awaited::kMagic || awaited_ == Awaited::kLine) {
     End(Phase::kAnswering);
   } else {
     Refuse(Unreadable());
@@ -185,7 +194,8 @@ bool Session::Overloaded() const {
 }
 
 void Session::PauseOrResume() {
-  const bool pause = held_sub_ || asking_ != nullptr || Overloaded();
+  const bool upgrade_waits = upgrade_ && shaking_hands_ == nullptr;
+  const bool pause = held_sub_ || asking_ != nullptr || upgrade_waits || Overloaded();
   if (pause == paused_) return;
   paused_ = pause;
   if (pause) {
@@ -358,6 +368,7 @@ void Session::Settle() {
     broker_.Move(this, held_sub_->topic, held_sub_->channel);
     return;
   }
+  if (upgrade_ && shaking_hands_ == nullptr && answers_.empty()) Upgrade();
   if (paused_ && connection_.unsent_bytes() >= kMaxUnsentAnswers / 2) connection_.FlushNow();
   if (!writable_ && connection_.unsent_bytes() < kMaxUnsentMessages / 2) {
     writable_ = true;
@@ -384,6 +395,8 @@ void Session::ArmTimer() {
   };
   if (phase_ != Phase::kRunning) {
     consider(drop_at_);
+  } else if (shaking_hands_ != nullptr) {
+    consider(handshake_deadline_);
   } else {
     if (const auto deadline = ReadDeadline()) consider(*deadline);
     if (held_sub_ && held_sub_->retry_at) consider(*held_sub_->retry_at);
@@ -406,6 +419,15 @@ void Session::OnTimer() {
       ArmTimer();
     } else if (phase_ != Phase::kClosed) {
       End(Phase::kDropping);
+    }
+    return;
+  }
+  if (shaking_hands_ != nullptr) {
+    if (now >= handshake_deadline_) {
+      HandshakeFailed(StrCat("read tcp ", LocalAddress(connection_.fd()), "->",
+                             info_.remote_address, ": i/o timeout"));
+    } else {
+      ArmTimer();
     }
     return;
   }
@@ -446,6 +468,7 @@ void Session::Beat(SteadyTime now) {
   }
   unsent_at_beat_ = unsent;
   sent_at_beat_ = connection_.sent_bytes();
+  connection_.TrimFilters();
   AppendFrame(FrameType::kResponse, kHeartbeat, &connection_.out());
   connection_.FlushAtTurnEnd();
   const Duration interval = info_.first_terms.heartbeat_interval;
@@ -464,6 +487,11 @@ ClientStats Session::Describe() const {
   stats.state = static_cast<int>(info_.state);
   stats.connected_at = info_.connected_at;
   stats.sample_rate = info_.terms.sample_rate;
+  stats.deflate = info_.deflate;
+  stats.snappy = info_.snappy;
+  stats.tls = info_.tls;
+  stats.tls_cipher_suite = info_.tls_cipher_suite;
+  stats.tls_version = info_.tls_version;
   if (info_.auth != nullptr) {
     stats.authed = !info_.auth->empty();
     stats.auth_identity = info_.auth->identity();

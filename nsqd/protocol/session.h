@@ -20,8 +20,13 @@
 #include "nsqd/protocol/client_info.h"
 #include "nsqd/protocol/command_parser.h"
 #include "nsqd/protocol/errors.h"
+#include "nsqd/protocol/identify.h"
 #include "nsqd/queue/consumer.h"
 #include "nsqd/queue/publisher.h"
+
+namespace nsq {
+class TlsFilter;
+}
 
 namespace nsq::nsqd {
 
@@ -133,6 +138,7 @@ class Session final : public Deferrable,
   void OnEof(std::string_view rest) override;
   void OnClosed(const Status& why) override;
   void OnDrained() override;
+  void OnFilterReady(const Status& status) override;
 
   // Each looks at the command that `data` begins with. The first two return its length once it is
   // done with; the others whether it is. Else more is awaited, or the connection ends.
@@ -156,6 +162,12 @@ class Session final : public Deferrable,
   bool Authorize(Command command, std::string_view topic, std::string_view channel)
       NSQ_REQUIRES(home_);
   void AskAuth() NSQ_REQUIRES(home_);
+
+  // Puts in place what IDENTIFY has granted: TLS first, then a compression, an OK through each.
+  // Only when nothing is owed: what was asked before is answered without them.
+  void Upgrade() NSQ_REQUIRES(home_);
+  void Compress() NSQ_REQUIRES(home_);
+  void HandshakeFailed(std::string_view reason) NSQ_REQUIRES(home_);
 
   bool ReadBody(Command command, int64_t max_size, std::string_view data, std::string_view* body)
       NSQ_REQUIRES(home_);
@@ -218,6 +230,12 @@ class Session final : public Deferrable,
   // While an auth server is asked nothing is read.
   std::shared_ptr<AuthTicket> asking_ NSQ_GUARDED_BY(home_);
   bool asking_for_auth_ NSQ_GUARDED_BY(home_) = false;  // the command; else what it gave expired
+
+  // Layers not yet in place; nothing is read nor said until they are, but by TLS itself.
+  std::optional<Layers> upgrade_ NSQ_GUARDED_BY(home_);
+  TlsFilter* shaking_hands_ NSQ_GUARDED_BY(home_) = nullptr;  // the connection's
+  SteadyTime handshake_deadline_ NSQ_GUARDED_BY(home_);
+  bool new_layer_ NSQ_GUARDED_BY(home_) = false;  // begins behind the command being read
 
   std::optional<HeldSub> held_sub_ NSQ_GUARDED_BY(home_);
   bool sub_retried_ NSQ_GUARDED_BY(home_) = false;

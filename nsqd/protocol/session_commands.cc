@@ -66,6 +66,10 @@ size_t Session::ReadCommand(std::string_view data) {
 }
 
 bool Session::Execute(const CommandLine& line, std::string_view data) {
+  if (options_.tls_required != TlsRequired::kNo && !info_.tls &&
+      line.command != Command::kIdentify) {
+    return Refuse(refusal::TlsFirst(line.name));
+  }
   switch (line.command) {
     case Command::kFin:
       return Fin(line);
@@ -168,7 +172,7 @@ bool Session::ReadMessages(std::string_view data) {
   return Refuse(refusal::TooBig(Command::kMpub, messages.number, MaxMpubBytes(options_)));
 }
 
-// --- IDENTIFY
+// --- IDENTIFY; session_upgrade.cc has what follows it
 
 bool Session::Identify(std::string_view data) {
   if (info_.state != ClientState::kInit) return Refuse(refusal::WrongState(Command::kIdentify));
@@ -182,10 +186,19 @@ bool Session::Identify(std::string_view data) {
   last_command_ = loop_.Now();
   if (first) next_heartbeat_ = last_command_ + info_.first_terms.heartbeat_interval;
   ArmTimer();
-  // Layers that were negotiated begin behind this answer, each with an OK of its own
-  // (Connection::PushFilter). None is offered yet.
-  Respond(request->feature_negotiation ? IdentifyResponse(info_, options_)
+  const Layers layers = GrantLayers(*request, options_, broker_.tls() != nullptr);
+  if (layers.snappy && layers.deflate) return Refuse(refusal::TwoCompressions());
+  // TLS is the outermost layer, and there is one of each kind.
+  const bool compresses = layers.snappy || layers.deflate;
+  if ((layers.tls && connection_.filtered()) || (compresses && (info_.snappy || info_.deflate))) {
+    return Refuse(refusal::IdentifyFailed("connection already upgraded"));
+  }
+  Respond(request->feature_negotiation ? IdentifyResponse(info_, layers, options_)
                                        : std::string(kOkAnswer));
+  if (layers.any()) {
+    upgrade_ = layers;
+    if (answers_.empty()) Upgrade();
+  }
   return true;
 }
 

@@ -30,7 +30,9 @@ struct ClientStats {
   bool deflate = false;
   bool snappy = false;
   bool tls = false;
-  bool authed = false;  // it holds authorizations
+  std::string tls_cipher_suite;  // } of TLS
+  std::string tls_version;       // }
+  bool authed = false;           // it holds authorizations
   std::string auth_identity;
   std::string auth_identity_url;
   std::string topology_zone;

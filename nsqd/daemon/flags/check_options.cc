@@ -1,7 +1,5 @@
 #include "nsqd/daemon/flags/check_options.h"
 
-#include <cerrno>
-#include <cstdio>
 #include <limits>
 #include <optional>
 #include <string_view>
@@ -9,6 +7,7 @@
 #include "common/config/config.h"
 #include "common/strings.h"
 #include "common/wire/json.h"
+#include "nsqd/daemon/tls/tls_setup.h"
 
 namespace nsq::nsqd {
 namespace {
@@ -21,70 +20,32 @@ Status NotSupported(std::string_view flag) {
   return Invalid(StrCat("--", flag, " is not supported by this version yet"));
 }
 
-std::string_view Reason(int error_number) {
-  switch (error_number) {
-    case ENOENT:
-      return "no such file or directory";
-    case EACCES:
-      return "permission denied";
-    case EISDIR:
-      return "is a directory";
-    default:
-      return "input/output error";
+Options TlsOptions(const Config& config) {
+  Options options;
+  options.tls_cert = config.String("tls-cert");
+  options.tls_key = config.String("tls-key");
+  options.tls_client_auth_policy = config.String("tls-client-auth-policy");
+  options.tls_root_ca_file = config.String("tls-root-ca-file");
+  options.tls_required = static_cast<TlsRequired>(config.Int("tls-required"));
+  options.tls_min_version = static_cast<int>(config.Int("tls-min-version"));
+  // As the original: whoever asks for certificates means it, whatever the word.
+  if (options.tls_required == TlsRequired::kNo && !options.tls_client_auth_policy.empty()) {
+    options.tls_required = TlsRequired::kEverywhere;
   }
+  return options;
 }
 
-// The text of a file, or "open <path>: no such file or directory".
-Result<std::string> ReadPem(const std::string& path) {
-  std::FILE* const file = std::fopen(path.c_str(), "rb");
-  if (file == nullptr) return Status(Code::kIo, StrCat("open ", path, ": ", Reason(errno)));
-  std::string text;
-  char bytes[4096];
-  size_t n = 0;
-  while ((n = std::fread(bytes, 1, sizeof bytes, file)) > 0) text.append(bytes, n);
-  const int failed = std::ferror(file) != 0 ? errno : 0;
-  std::fclose(file);
-  if (failed != 0) return Status(Code::kIo, StrCat("read ", path, ": ", Reason(failed)));
-  return text;
-}
-
-Status CheckAuthorities(const std::string& path) {
-  const Result<std::string> pem = ReadPem(path);
-  if (!pem.ok()) return pem.status();
-  if (pem->find("-----BEGIN CERTIFICATE-----") == std::string::npos) {
-    return Invalid("failed to append certificate to pool");
-  }
-  return Status();
-}
-
-// Certificates are checked as far as it goes without using them, which comes with TLS itself.
-Status CheckTls(const Config& config, std::vector<std::string>* warnings) {
-  const std::string cert = config.String("tls-cert");
-  const std::string key = config.String("tls-key");
-  const std::string authorities = config.String("tls-root-ca-file");
-  const bool has_pair = !cert.empty() || !key.empty();
-  if (has_pair) {
-    for (const std::string& path : {cert, key}) {
-      const Result<std::string> pem = ReadPem(path);
-      if (!pem.ok()) return Invalid("failed to build TLS config - " + pem.status().detail());
-    }
-    if (!authorities.empty()) {
-      const Status status = CheckAuthorities(authorities);
-      if (!status.ok()) return Invalid("failed to build TLS config - " + status.detail());
-    }
-  }
-  const bool has_policy = !config.String("tls-client-auth-policy").empty();
-  const bool required = config.Int("tls-required") != 0 || has_policy;
-  if (required && !has_pair) {
+Status CheckTls(const Config& config) {
+  const Options options = TlsOptions(config);
+  const Result<TlsContexts> contexts = LoadTls(options);
+  if (!contexts.ok()) return Invalid("failed to build TLS config - " + contexts.status().detail());
+  if (options.tls_required != TlsRequired::kNo && !contexts->any()) {
     return Invalid("cannot require TLS client connections without TLS key and cert");
   }
-  if (required) return NotSupported(has_policy ? "tls-client-auth-policy" : "tls-required");
-  if (!authorities.empty()) {
-    const Status status = CheckAuthorities(authorities);
-    if (!status.ok()) return Invalid("failed to build client TLS config - " + status.detail());
-  }
-  if (has_pair) warnings->push_back(NotSupported("tls-cert").detail());
-  return Status();
+  if (options.tls_required == TlsRequired::kEverywhere) return NotSupported("tls-required=true");
+  if (options.tls_root_ca_file.empty()) return Status();
+  const Status status = CheckRootCaFile(options.tls_root_ca_file);
+  return status.ok() ? status : Invalid("failed to build client TLS config - " + status.detail());
 }
 
 Status CheckPercentiles(const Config& config, std::vector<std::string>* warnings) {
@@ -142,7 +103,7 @@ Status Check(const Config& config, std::vector<std::string>* warnings) {
   if (level < 1 || level > 9) return Invalid("--max-deflate-level must be [1,9]");
   const int64_t node_id = config.Int("node-id");
   if (node_id < 0 || node_id >= 1024) return Invalid("--node-id must be [0,1024)");
-  if (const Status status = CheckTls(config, warnings); !status.ok()) return status;
+  if (const Status status = CheckTls(config); !status.ok()) return status;
   const std::string method = config.String("auth-http-request-method");
   if (method != "get" && method != "post") {
     return Invalid("--auth-http-request-method must be post or get");
@@ -162,7 +123,7 @@ Status Check(const Config& config, std::vector<std::string>* warnings) {
 
 Result<Options> CheckOptions(const Config& config, std::vector<std::string>* warnings) {
   if (Status status = Check(config, warnings); !status.ok()) return status;
-  Options options;
+  Options options = TlsOptions(config);
   options.log_level = config.Level("log-level");
   options.log_prefix = config.String("log-prefix");
   options.node_id = static_cast<uint16_t>(config.Int("node-id"));
@@ -178,8 +139,6 @@ Result<Options> CheckOptions(const Config& config, std::vector<std::string>* war
   options.auth_http_post = config.String("auth-http-request-method") == "post";
   options.http_client_connect_timeout = config.Time("http-client-connect-timeout");
   options.http_client_request_timeout = config.Time("http-client-request-timeout");
-  options.tls_root_ca_file = config.String("tls-root-ca-file");
-  options.tls_min_version = static_cast<int>(config.Int("tls-min-version"));
   options.topology_region = config.String("topology-region");
   options.topology_zone = config.String("topology-zone");
   for (const std::string& experiment : config.Strings("enable-experiment")) {
@@ -211,6 +170,8 @@ Result<Options> CheckOptions(const Config& config, std::vector<std::string>* war
   options.min_output_buffer_timeout = config.Time("min-output-buffer-timeout");
   options.output_buffer_timeout = config.Time("output-buffer-timeout");
   options.max_channel_consumers = static_cast<int>(config.Int("max-channel-consumers"));
+  options.deflate = config.Bool("deflate");
+  options.snappy = config.Bool("snappy");
   options.max_deflate_level = static_cast<int>(config.Int("max-deflate-level"));
   return options;
 }

@@ -139,7 +139,8 @@ std::vector<Flag> FlagTable(const std::string& hostname) {
       "10m0s", "time the quantiles look back");
 
   group = "TLS and compression";
-  add("tls-cert", "tls_cert", kString, "", "path of the certificate, PEM");
+  add("tls-cert", "tls_cert", kString, "",
+      "path of the certificate, PEM; SIGHUP reads all certificates again");
   add("tls-key", "tls_key", kString, "", "path of the certificate's key, PEM");
   add("tls-client-auth-policy", "tls_client_auth_policy", kString, "",
       "client certificates: require or require-verify; TLS is required then");

@@ -6,10 +6,14 @@
 #include "common/event/address.h"
 #include "common/log.h"
 #include "common/strings.h"
+#include "nsqd/options.h"
 
 namespace nsq::nsqd {
 
 void RunningConfig::Resolve(int tcp_port, int http_port) {
+  if (config_.Int("tls-required") == 0 && !config_.String("tls-client-auth-policy").empty()) {
+    config_.SetInt("tls-required", static_cast<int64_t>(TlsRequired::kEverywhere));
+  }
   if (config_.Int("broadcast-tcp-port") == 0) {
     config_.SetInt("broadcast-tcp-port", std::max(tcp_port, 0));
   }

@@ -35,9 +35,23 @@ TEST(DeflateFilterTest, TheOriginalsFirstOkIsUnderstood) {
 TEST(DeflateFilterTest, EveryEncodeEndsWithAFlush) {
   DeflateFilter filter(6);
   for (int i = 0; i < 3; ++i) {
-    EXPECT_TRUE(Encoded(filter, kOkFrame).ends_with(std::string("\0\0\xFF\xFF", 4)));
+    EXPECT_TRUE(Encoded(filter, Mixture(200, 1)).ends_with(std::string("\0\0\xFF\xFF", 4)));
   }
   EXPECT_EQ(Encoded(filter, ""), "");
+}
+
+TEST(DeflateFilterTest, AFewWordsAreStoredAsTheyAre) {
+  DeflateFilter from(6);
+  DeflateFilter to(6);
+  const std::string ok = Encoded(from, kOkFrame);
+  EXPECT_EQ(ok, Bytes("00 0a00 f5ff 00000006 00000000 4f4b"));
+  EXPECT_EQ(DecodeAll(to, ok).inner, kOkFrame);
+  for (size_t size = 1; size < 100; ++size) {
+    const std::string text = Mixture(size, 1);
+    const std::string first = Encoded(from, kOkFrame);
+    const std::string second = Encoded(from, text);
+    ASSERT_EQ(DecodeAll(to, first + second).inner, std::string(kOkFrame) + text);
+  }
 }
 
 TEST(DeflateFilterTest, AnySizeAtAnyLevelComesBack) {

@@ -91,6 +91,7 @@ class TestBroker : public Broker, public TopicObserver {
 
   EventLoop& loop() override { return loop_; }
   const Options& options() const override { return options_; }
+  const TlsContext* tls() const override { return tls_context.get(); }
   Options& mutable_options() { return options_; }
 
   Session* Adopt(UniqueFd fd);
@@ -140,6 +141,7 @@ class TestBroker : public Broker, public TopicObserver {
   // Answers the first of `questions`: with what this JSON allows, or not at all.
   void AnswerAuth(std::string_view json);
 
+  std::shared_ptr<const TlsContext> tls_context;
   std::vector<std::string> ensured;
   std::set<std::string, std::less<>> elsewhere;  // topics that another loop has
   std::deque<Status> topic_errors;               // what LocalTopic says next

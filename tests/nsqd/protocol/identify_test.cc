@@ -171,7 +171,7 @@ TEST_F(ApplyIdentifyTest, RangesAreTheOriginals) {
 TEST_F(ApplyIdentifyTest, AnswersWithWhatIsInForce) {
   options.topology_region = "<r&>";
   options.topology_zone = "z\"";
-  EXPECT_EQ(IdentifyResponse(client, options),
+  EXPECT_EQ(IdentifyResponse(client, GrantLayers({}, options, true), options),
             R"({"max_rdy_count":2500,"version":"1.3.0","max_msg_timeout":900000,)"
             R"("msg_timeout":60000,"tls_v1":false,"deflate":false,"deflate_level":6,)"
             R"("max_deflate_level":6,"snappy":false,"sample_rate":0,"auth_required":false,)"
@@ -184,13 +184,55 @@ TEST_F(ApplyIdentifyTest, AnswersWithWhatIsInForce) {
   EXPECT_EQ(Apply(R"({"output_buffer_size":-1,"output_buffer_timeout":1000,"sample_rate":5,)"
                   R"("msg_timeout":1500,"topology_zone":"client's"})"),
             "");
-  EXPECT_EQ(IdentifyResponse(client, options),
+  EXPECT_EQ(IdentifyResponse(client, GrantLayers({}, options, true), options),
             R"({"max_rdy_count":7,"version":"1.3.0","max_msg_timeout":900000,)"
             R"("msg_timeout":1500,"tls_v1":false,"deflate":false,"deflate_level":3,)"
             R"("max_deflate_level":3,"snappy":false,"sample_rate":5,"auth_required":false,)"
             R"("output_buffer_size":1,"output_buffer_timeout":0,)"
             R"("topology_region":"","topology_zone":""})");
   EXPECT_EQ(client.topology_zone, "client's");
+}
+
+TEST_F(ApplyIdentifyTest, LayersAreGrantedIfAskedForAndThere) {
+  IdentifyRequest request;
+  request.tls_v1 = request.snappy = request.deflate = true;
+  EXPECT_FALSE(GrantLayers(request, options, true).any()) << "without negotiation";
+  request.feature_negotiation = true;
+  EXPECT_TRUE(GrantLayers(request, options, true).tls);
+  EXPECT_FALSE(GrantLayers(request, options, false).tls);
+  EXPECT_TRUE(GrantLayers(request, options, true).snappy);
+  EXPECT_TRUE(GrantLayers(request, options, true).deflate);
+  options.snappy = false;
+  EXPECT_FALSE(GrantLayers(request, options, true).snappy);
+  options.deflate = false;
+  EXPECT_FALSE(GrantLayers(request, options, true).deflate);
+}
+
+TEST_F(ApplyIdentifyTest, DeflateLevelsAreCappedNotRefused) {
+  const struct {
+    int64_t asked;
+    int max;
+    int granted;
+  } kRows[] = {{0, 6, 6},   {-1, 6, 6}, {1, 6, 1},
+               {6, 6, 6},   {9, 6, 6},  {9, 9, 9},
+               {100, 9, 9}, {0, 9, 6},  {int64_t{1} << 60, 9, 9},
+               {0, 3, 3},   {1, 3, 1}};
+  for (const auto& row : kRows) {
+    IdentifyRequest request;
+    request.feature_negotiation = request.deflate = true;
+    request.deflate_level = row.asked;
+    options.max_deflate_level = row.max;
+    EXPECT_EQ(GrantLayers(request, options, true).deflate_level, row.granted) << row.asked;
+  }
+}
+
+TEST_F(ApplyIdentifyTest, AnswersWithTheLayersThatWereGranted) {
+  const std::string answer = IdentifyResponse(
+      client, {.tls = true, .snappy = false, .deflate = true, .deflate_level = 4}, options);
+  EXPECT_NE(answer.find(R"("tls_v1":true,"deflate":true,"deflate_level":4,"max_deflate_level":6,)"
+                        R"("snappy":false,)"),
+            std::string::npos)
+      << answer;
 }
 
 TEST_F(ApplyIdentifyTest, SecondOneKeepsWhatDeliveryGoesBy) {

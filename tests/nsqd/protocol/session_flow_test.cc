@@ -47,7 +47,7 @@ TEST_F(SessionFlowTest, PublishesArriveAsTheyWereSent) {
 TEST_F(SessionFlowTest, IdentifyIsAnsweredAsItAsks) {
   Say("  V2" + Identify("{}"));
   Say(Identify(R"({"client_id":"c","hostname":"h","user_agent":"u","feature_negotiation":true,)"
-               R"("tls_v1":true,"snappy":true,"deflate":true,"sample_rate":7,)"
+               R"("tls_v1":true,"sample_rate":7,)"
                R"("topology_zone":"z","topology_region":"r"})"));
   ExpectHeard({"response OK",
                R"(response {"max_rdy_count":2500,"version":"1.3.0","max_msg_timeout":900000,)"

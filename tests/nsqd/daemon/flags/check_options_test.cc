@@ -10,6 +10,7 @@
 
 #include "common/config/config.h"
 #include "nsqd/daemon/flags/flag_table.h"
+#include "tests/common/filters/test_certificates.h"
 
 namespace nsq::nsqd {
 namespace {
@@ -250,43 +251,50 @@ TEST_F(CheckOptionsTest, RefusesWhatWouldBreakLater) {
 }
 
 TEST_F(CheckOptionsTest, SaysWhatItWillLeaveOut) {
-  const std::string pem = File("pem", "-----BEGIN CERTIFICATE-----\n");
-  EXPECT_EQ(Refusal({"-tls-cert=" + pem, "-tls-key=" + pem, "-tls-root-ca-file=" + pem,
-                     "-statsd-address=h:1", "-e2e-processing-latency-percentile=0.99",
+  EXPECT_EQ(Refusal({"-statsd-address=h:1", "-e2e-processing-latency-percentile=0.99",
                      "-enable-experiment=other"}),
             "(starts)");
   EXPECT_EQ(warnings_,
-            (Strings{"--tls-cert is not supported by this version yet",
-                     "--e2e-processing-latency-percentile is not supported by this version yet",
+            (Strings{"--e2e-processing-latency-percentile is not supported by this version yet",
                      "--statsd-address is not supported by this version yet"}));
 }
 
-TEST_F(CheckOptionsTest, DoesNotStartOpenWhereItWasToldToClose) {
-  const std::string pem = File("pem", "-----BEGIN CERTIFICATE-----\n");
-  const Strings pair = {"-tls-cert=" + pem, "-tls-key=" + pem};
-  const auto with = [&pair](const std::string& more) {
-    Strings all = pair;
-    all.push_back(more);
-    return all;
-  };
-  EXPECT_EQ(Refusal(with("-tls-required")), "--tls-required is not supported by this version yet");
-  EXPECT_EQ(Refusal(with("-tls-required=tcp-https")),
-            "--tls-required is not supported by this version yet");
-  EXPECT_EQ(Refusal(with("-tls-client-auth-policy=require")),
-            "--tls-client-auth-policy is not supported by this version yet");
-}
-
-TEST_F(CheckOptionsTest, AuthoritiesMustBeCertificates) {
+TEST_F(CheckOptionsTest, TlsFilesAreRead) {
+  TestAuthority authority;
+  const auto pair = authority.Issue("server");
+  const auto other = authority.Issue("other");
   const std::string empty = File("empty", "");
-  const std::string pem = File("pem", "-----BEGIN CERTIFICATE-----\n");
+  const Strings good = {"-tls-cert=" + pair.cert_file, "-tls-key=" + pair.key_file};
+  const auto with = [&good](Strings more) {
+    more.insert(more.begin(), good.begin(), good.end());
+    return more;
+  };
+  EXPECT_EQ(Refusal(good), "(starts)");
+  EXPECT_EQ(warnings_, Strings{});
+  EXPECT_EQ(Refusal(with({"-tls-root-ca-file=" + authority.ca_file()})), "(starts)");
+  EXPECT_EQ(Refusal(with({"-tls-root-ca-file=" + empty})),
+            "failed to build TLS config - failed to append certificate to pool");
   EXPECT_EQ(Refusal({"-tls-root-ca-file=" + empty}),
             "failed to build client TLS config - failed to append certificate to pool");
-  EXPECT_EQ(Refusal({"-tls-cert=" + pem, "-tls-key=" + pem, "-tls-root-ca-file=" + empty}),
-            "failed to build TLS config - failed to append certificate to pool");
-  EXPECT_EQ(Refusal({"-tls-cert=" + pem}),
-            "failed to build TLS config - open : no such file or directory");
   EXPECT_EQ(Refusal({"-tls-root-ca-file=" + folder_}),
             "failed to build client TLS config - read " + folder_ + ": is a directory");
+  EXPECT_EQ(Refusal({"-tls-cert=" + pair.cert_file}),
+            "failed to build TLS config - open : no such file or directory");
+  EXPECT_EQ(Refusal({"-tls-cert=" + pair.cert_file, "-tls-key=" + other.key_file}),
+            "failed to build TLS config - tls: private key does not match public key");
+}
+
+TEST_F(CheckOptionsTest, TlsRequiredInItsThreeForms) {
+  TestAuthority authority;
+  const auto pair = authority.Issue("server");
+  const auto required = [this, &pair](Strings more) {
+    more.insert(more.begin(), {"-tls-cert=" + pair.cert_file, "-tls-key=" + pair.key_file});
+    return Check(more)->tls_required;
+  };
+  EXPECT_EQ(required({}), TlsRequired::kNo);
+  EXPECT_EQ(required({"-tls-required=tcp-https"}), TlsRequired::kTcp);
+  EXPECT_EQ(required({"-tls-required=tcp-https", "-tls-client-auth-policy=require"}),
+            TlsRequired::kTcp);
 }
 
 // The keys that the sample file of the original sets (spec, nsqd-config 3.2).
