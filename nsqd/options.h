@@ -68,6 +68,16 @@ struct Options {
   Duration max_req_timeout = std::chrono::hours(1);    // of REQ
   Duration max_defer_timeout = std::chrono::hours(1);  // of DPUB and /pub?defer=
 
+  // statsd and latency
+  std::string statsd_address;  // empty: none
+  Duration statsd_interval = std::chrono::minutes(1);
+  bool statsd_mem_stats = true;
+  std::string statsd_prefix = "nsq.%s";
+  int64_t statsd_udp_packet_size = 508;
+  bool statsd_exclude_ephemeral = false;
+  std::vector<double> e2e_processing_latency_percentiles;  // none: nothing is measured
+  Duration e2e_processing_latency_window_time = std::chrono::minutes(10);
+
   // clients
   Duration max_heartbeat_interval = seconds(60);
   int64_t max_rdy_count = 2500;

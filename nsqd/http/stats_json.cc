@@ -11,10 +11,6 @@
 namespace nsq::nsqd {
 namespace {
 
-// Of percentiles that are not configured: never null, nsqadmin would crash.
-constexpr std::string_view kNoLatency =
-    R"("e2e_processing_latency":{"count":0,"percentiles":null})";
-
 // What one object takes when nothing in it is unusual; one allocation for a whole answer.
 constexpr size_t kTopicBytes = 220;
 constexpr size_t kChannelBytes = 320;
@@ -43,6 +39,10 @@ class Writer {
     out_ += name;
     out_.append(digits, end);
   }
+  void Float(std::string_view name, double value) {
+    out_ += name;
+    AppendJsonNumber(value, &out_);
+  }
   template <std::integral T>
   void NumberUnlessZero(std::string_view name, T value) {
     if (value != 0) Number(name, value);
@@ -53,6 +53,22 @@ class Writer {
  private:
   std::string out_;
 };
+
+// Never null, nsqadmin would crash.
+void AppendLatency(const LatencyStats& latency, Writer* out) {
+  out->Number(R"(,"e2e_processing_latency":{"count":)", latency.count);
+  if (latency.percentiles.empty()) return out->Raw(R"(,"percentiles":null})");
+  out->Raw(R"(,"percentiles":)");
+  char before = '[';
+  for (const LatencyStats::Percentile& percentile : latency.percentiles) {
+    out->Raw(before);
+    before = ',';
+    out->Float(R"({"quantile":)", percentile.quantile);
+    out->Number(R"(,"value":)", percentile.nanos);
+    out->Raw('}');
+  }
+  out->Raw("]}");
+}
 
 // With a filter only that topic's count; a client that never published there shows none.
 void AppendPubCounts(const ClientStats& client, const StatsFilter& filter, Writer* out) {
@@ -133,8 +149,7 @@ void AppendChannel(const ChannelStats& channel, const StatsFilter& filter, Write
     out->Raw("null");
   }
   out->Bool(R"(,"paused":)", channel.paused);
-  out->Raw(',');
-  out->Raw(kNoLatency);
+  AppendLatency(channel.e2e, out);
   out->Raw('}');
 }
 
@@ -152,8 +167,7 @@ void AppendTopic(const TopicStats& topic, const StatsFilter& filter, Writer* out
   out->Number(R"(,"message_bytes":)", topic.message_bytes);
   out->Bool(R"(,"paused":)", topic.paused);
   if (!topic.durability.empty()) out->String(R"(,"durability":)", topic.durability);  // ours
-  out->Raw(',');
-  out->Raw(kNoLatency);
+  AppendLatency(topic.e2e, out);
   out->Raw('}');
 }
 

@@ -1,6 +1,7 @@
 #include "nsqd/http/stats_text.h"
 
 #include <algorithm>
+#include <charconv>
 #include <concepts>
 #include <ctime>
 #include <string_view>
@@ -52,6 +53,31 @@ std::string Rfc3339(WallTime time) {
   return out;
 }
 
+// "3.8ms": nanoseconds with one decimal, in the unit they exceed one of.
+std::string Humanized(uint64_t nanos) {
+  const auto value = static_cast<double>(nanos);
+  const struct {
+    double nanos;
+    std::string_view name;
+  } units[] = {{1e9, "s"}, {1e6, "ms"}, {1e3, "us"}, {1, "ns"}};
+  const auto* unit = units;
+  while (unit->nanos > 1 && value <= unit->nanos) ++unit;
+  char digits[32];
+  const auto end = std::to_chars(digits, digits + sizeof digits, value / unit->nanos,
+                                 std::chars_format::fixed, 1)
+                       .ptr;
+  return StrCat(std::string_view(digits, static_cast<size_t>(end - digits)), unit->name);
+}
+
+void AppendLatency(const LatencyStats& latency, std::string* out) {
+  *out += " e2e%: ";
+  for (size_t i = 0; i < latency.percentiles.size(); ++i) {
+    if (i > 0) *out += ", ";
+    *out += Humanized(latency.percentiles[i].nanos);
+  }
+  *out += '\n';
+}
+
 // "chost:60850 probe/1.0". The port of a Unix socket's peer is empty.
 std::string Identity(const ClientStats& client) {
   const size_t colon = client.remote_address.rfind(':');
@@ -100,7 +126,7 @@ void AppendChannel(const ChannelStats& channel, const StatsPage& page, std::stri
   AppendColumn(" re-q: ", channel.requeue_count, 5, out);
   AppendColumn(" timeout: ", channel.timeout_count, 5, out);
   AppendColumn(" msgs: ", channel.message_count, 8, out);
-  *out += " e2e%: \n";
+  AppendLatency(channel.e2e, out);
   if (!channel.clients || !page.filter.include_clients) return;
   for (const ClientStats& client : *channel.clients) {
     *out += "        ";
@@ -114,7 +140,7 @@ void AppendTopic(const TopicStats& topic, const StatsPage& page, std::string* ou
   AppendColumn("] depth: ", topic.depth, 5, out);
   AppendColumn(" be-depth: ", topic.backend_depth, 5, out);
   AppendColumn(" msgs: ", topic.message_count, 8, out);
-  *out += " e2e%: \n";
+  AppendLatency(topic.e2e, out);
   for (const ChannelStats& channel : topic.channels) AppendChannel(channel, page, out);
 }
 

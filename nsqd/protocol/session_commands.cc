@@ -256,8 +256,9 @@ bool Session::FinishAboutMessage(const CommandLine& line, const Status& status) 
 bool Session::Fin(const CommandLine& line) {
   if (!CheckAboutMessage(line, 1)) return false;
   const std::optional<Sequence> sequence = ParseMessageId(options_.node_id, line.param[0]);
-  return FinishAboutMessage(line, sequence ? channel_->Finish(subscription_, *sequence)
-                                           : Status(Code::kNotFound, "ID not in flight"));
+  return FinishAboutMessage(line,
+                            sequence ? channel_->Finish(subscription_, *sequence, loop_.WallClock())
+                                     : Status(Code::kNotFound, "ID not in flight"));
 }
 
 bool Session::Req(const CommandLine& line) {

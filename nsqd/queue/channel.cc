@@ -3,10 +3,15 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/metrics/histogram.h"
 #include "common/wire/names.h"
 
 namespace nsq::nsqd {
 namespace {
+
+// What OldestWaiting looks through of those that wait again: a million of them must not hold up a
+// turn for the sake of a figure.
+constexpr size_t kOldestAmong = 65536;
 
 Status NotInFlight() { return Status(Code::kNotFound, "ID not in flight"); }
 
@@ -42,7 +47,13 @@ Channel::Channel(const Home& home, std::string name, ChannelNumber number,
       journal_(journal),
       cursor_(cursor),
       end_(cursor),
-      journaled_cursor_(cursor) {}
+      journaled_cursor_(cursor) {
+  home_.Assert();
+  // The window begins at the first FIN: an idle channel is not asked what time it is.
+  if (options_.latency_window > Duration::zero()) {
+    latencies_.emplace(options_.latency_window, WallTime());
+  }
+}
 
 Channel::Channel(const Home& home, const ChannelOptions& options, SegmentedLog& log,
                  Journal* journal, const ChannelState& state, Sequence end, WallTime now)
@@ -168,12 +179,14 @@ Result<InFlight::Entry*> Channel::FindOwned(Subscription* subscription, Sequence
   return entry;
 }
 
-Status Channel::Finish(Subscription* subscription, Sequence sequence) {
+Status Channel::Finish(Subscription* subscription, Sequence sequence, WallTime now) {
   home_.Assert();
   const Result<InFlight::Entry*> entry = FindOwned(subscription, sequence);
   if (!entry.ok()) return entry.status();
+  if (latencies_) latencies_->Add(now - (*entry)->published_at, now);
   in_flight_.Remove(*entry);
   MarkFinished(sequence);
+  ++finish_count_;
   ++subscription->finish_count;
   NoLongerHas(subscription);
   return Status();
@@ -217,7 +230,7 @@ Status Channel::Touch(Subscription* subscription, Sequence sequence, SteadyTime 
   return Status();
 }
 
-Channel::Outcome Channel::Dispatch(SteadyTime now, Budget budget) {
+Channel::Outcome Channel::Dispatch(SteadyTime now, WallTime wall_now, Budget budget) {
   home_.Assert();
   Outcome outcome = Outcome::kIdle;
   size_t bytes = 0;
@@ -237,7 +250,7 @@ Channel::Outcome Channel::Dispatch(SteadyTime now, Budget budget) {
       continue;
     }
     bytes += taken.record.body.size();
-    Hand(subscription, taken, now);
+    Hand(subscription, taken, now, wall_now);
   }
   for (Subscription* subscription : dirty_) {
     subscription->dirty = false;
@@ -336,12 +349,18 @@ Subscription* Channel::PickReady() {
   return ring->members[ring->next++];
 }
 
-void Channel::Hand(Subscription* subscription, const Taken& taken, SteadyTime now) {
+void Channel::Hand(Subscription* subscription, const Taken& taken, SteadyTime now,
+                   WallTime wall_now) {
   const Sequence sequence = taken.record.sequence;
-  in_flight_.Add(sequence, subscription, taken.attempts, now, subscription->terms.msg_timeout);
-  if (!taken.again) live_.Add(sequence);
-  if (taken.again && journal_ != nullptr) {
-    journal_->Redelivered(number_, sequence, taken.attempts);
+  in_flight_.Add(sequence, subscription, taken.attempts, now, subscription->terms.msg_timeout)
+      ->published_at = taken.record.timestamp;
+  if (taken.again) {
+    if (journal_ != nullptr) journal_->Redelivered(number_, sequence, taken.attempts);
+  } else {
+    live_.Add(sequence);
+    if (options_.delivery_latency != nullptr) {
+      options_.delivery_latency->Add(wall_now - taken.record.timestamp);
+    }
   }
   ++subscription->in_flight;
   ++subscription->message_count;
@@ -497,6 +516,19 @@ uint64_t Channel::depth() const {
   return there - std::min(there, ahead_.size() + dropped_messages_) + waiting_.size();
 }
 
+std::optional<Sequence> Channel::OldestWaiting() const {
+  home_.Assert();
+  if (depth() == 0) return std::nullopt;
+  Sequence oldest = cursor_;
+  for (const Ahead& ahead : ahead_) {
+    if (ahead.sequence != oldest) break;
+    ++oldest.value;
+  }
+  const size_t among = std::min(waiting_.size(), kOldestAmong);
+  for (size_t i = 0; i < among; ++i) oldest = std::min(oldest, waiting_[i].sequence);
+  return oldest;
+}
+
 ChannelStats Channel::Stats(bool include_clients) const {
   home_.Assert();
   ChannelStats stats;
@@ -512,6 +544,7 @@ ChannelStats Channel::Stats(bool include_clients) const {
                           delivered_counts_[static_cast<size_t>(Locality::kGlobal)];
   stats.requeue_count = requeue_count_;
   stats.timeout_count = timeout_count_;
+  stats.finish_count = finish_count_;
   stats.client_count = subscriptions_.size();
   stats.paused = paused_;
   if (include_clients) {

@@ -16,11 +16,16 @@
 #include "nsqd/queue/consumer.h"
 #include "nsqd/queue/deferred.h"
 #include "nsqd/queue/in_flight.h"
+#include "nsqd/queue/latency_window.h"
 #include "nsqd/queue/live_set.h"
 #include "nsqd/queue/stats.h"
 #include "nsqd/storage/journal.h"
 #include "nsqd/storage/segmented_log.h"
 #include "nsqd/storage/sequence.h"
+
+namespace nsq::metrics {
+class Histogram;
+}
 
 namespace nsq::nsqd {
 
@@ -63,6 +68,9 @@ struct ChannelOptions {
   // Not 0: memory only; what comes when this many wait is dropped, and of a channel that is not
   // read for long in the end also the oldest (kDropReach).
   uint64_t drop_beyond = 0;
+  // Not 0: keep the latencies from publish to FIN of so long.
+  Duration latency_window{0};
+  metrics::Histogram* delivery_latency = nullptr;  // to count first deliveries in; may be null
 };
 
 // One group of consumers' view of a topic: a cursor in its log, and what lies behind the cursor and
@@ -116,7 +124,7 @@ class Channel {
 
   // kNotFound "ID not in flight", kInvalid "client does not own message": the client is told so
   // and keeps its connection.
-  Status Finish(Subscription* subscription, Sequence sequence);
+  Status Finish(Subscription* subscription, Sequence sequence, WallTime now);
   // `delay` is clamped to 0..max_req_timeout; 0: to the channel's tail at once.
   Status Requeue(Subscription* subscription, Sequence sequence, Duration delay, WallTime now);
   Status Touch(Subscription* subscription, Sequence sequence, SteadyTime now);
@@ -134,7 +142,7 @@ class Channel {
     size_t bytes;     // of bodies; the last one may exceed it
   };
   // Hands out messages, then tells the consumers to send.
-  Outcome Dispatch(SteadyTime now, Budget budget);
+  Outcome Dispatch(SteadyTime now, WallTime wall_now, Budget budget);
 
   // Takes back what timed out and lets go what is due, `most` messages at most. True if that gave
   // Dispatch something to do.
@@ -183,7 +191,14 @@ class Channel {
     return subscriptions_.size();
   }
   uint64_t depth() const;
+  // The lowest sequence of those that wait; nothing if none does.
+  std::optional<Sequence> OldestWaiting() const;
+  // All figures but `oldest` and `e2e`.
   ChannelStats Stats(bool include_clients) const;
+  const LatencyWindow* latencies() const {
+    home_.Assert();
+    return latencies_ ? &*latencies_ : nullptr;
+  }
 
  private:
   struct Waiting {
@@ -219,7 +234,8 @@ class Channel {
   void MarkFinished(Sequence sequence) NSQ_REQUIRES(home_);
   void DropTail(uint64_t excess) NSQ_REQUIRES(home_);
   Subscription* PickReady() NSQ_REQUIRES(home_);
-  void Hand(Subscription* subscription, const Taken& taken, SteadyTime now) NSQ_REQUIRES(home_);
+  void Hand(Subscription* subscription, const Taken& taken, SteadyTime now, WallTime wall_now)
+      NSQ_REQUIRES(home_);
   void Wait(Sequence sequence, uint16_t attempts) NSQ_REQUIRES(home_);
   void UpdateReady(Subscription* subscription) NSQ_REQUIRES(home_);
   void NoLongerHas(Subscription* subscription) NSQ_REQUIRES(home_);
@@ -264,6 +280,8 @@ class Channel {
   std::array<uint64_t, kLocalities> delivered_counts_ NSQ_GUARDED_BY(home_) = {};
   uint64_t requeue_count_ NSQ_GUARDED_BY(home_) = 0;
   uint64_t timeout_count_ NSQ_GUARDED_BY(home_) = 0;
+  uint64_t finish_count_ NSQ_GUARDED_BY(home_) = 0;
+  std::optional<LatencyWindow> latencies_ NSQ_GUARDED_BY(home_);
 };
 
 }  // namespace nsq::nsqd

@@ -90,8 +90,8 @@ void InFlight::Unlink(uint32_t index) {
   (entry.next == kNone ? from.tail : pool_[entry.next].previous) = entry.previous;
 }
 
-void InFlight::Add(Sequence sequence, Subscription* owner, uint16_t attempts, SteadyTime now,
-                   Duration timeout) {
+InFlight::Entry* InFlight::Add(Sequence sequence, Subscription* owner, uint16_t attempts,
+                               SteadyTime now, Duration timeout) {
   if (2 * (size_ + 1) > table_.size()) Grow();
   uint32_t index = free_;
   if (index != kNone) {
@@ -111,6 +111,7 @@ void InFlight::Add(Sequence sequence, Subscription* owner, uint16_t attempts, St
   table_[slot] = index;
   Link(index, ListFor(timeout));
   ++size_;
+  return &entry;
 }
 
 InFlight::Entry* InFlight::Find(Sequence sequence) {

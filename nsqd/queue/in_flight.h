@@ -29,6 +29,7 @@ class InFlight {
     Subscription* owner = nullptr;  // outlives the entry
     SteadyTime delivered_at;
     SteadyTime deadline;
+    WallTime published_at;
     uint16_t attempts = 0;
 
    private:
@@ -40,9 +41,9 @@ class InFlight {
 
   InFlight();
 
-  // `sequence` is not there yet. The deadline is now + timeout.
-  void Add(Sequence sequence, Subscription* owner, uint16_t attempts, SteadyTime now,
-           Duration timeout);
+  // `sequence` is not there yet. The deadline is now + timeout. Valid as Find's.
+  Entry* Add(Sequence sequence, Subscription* owner, uint16_t attempts, SteadyTime now,
+             Duration timeout);
 
   // Null if it is not there. Valid until the next Add or Remove.
   Entry* Find(Sequence sequence);

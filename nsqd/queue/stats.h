@@ -40,6 +40,16 @@ struct ClientStats {
   std::vector<std::pair<std::string, uint64_t>> pub_counts;  // by topic; empty: never published
 };
 
+// Time from publish to FIN in the latest window. Nothing is asked for, nothing there: empty.
+struct LatencyStats {
+  struct Percentile {
+    double quantile;
+    uint64_t nanos;
+  };
+  uint64_t count = 0;
+  std::vector<Percentile> percentiles;  // in the order of the options
+};
+
 struct ChannelStats {
   std::string name;
   uint64_t depth = 0;          // neither in flight nor deferred
@@ -52,8 +62,11 @@ struct ChannelStats {
   uint64_t region_local_count = 0;  // } this region; the others are "global"
   uint64_t requeue_count = 0;
   uint64_t timeout_count = 0;
+  uint64_t finish_count = 0;
   uint64_t client_count = 0;
   bool paused = false;
+  WallTime oldest;  // when the oldest of those that wait was published; zero: none waits
+  LatencyStats e2e;
   std::optional<std::vector<ClientStats>> clients;  // nothing: not asked for
 };
 
@@ -65,7 +78,10 @@ struct TopicStats {
   uint64_t message_bytes = 0;
   uint64_t disk_bytes = 0;
   uint64_t damaged_records = 0;
+  uint64_t memory_messages = 0;  // of its log, whoever has had them
   bool paused = false;
+  WallTime oldest;                     // of `depth`; zero: there is none
+  LatencyStats e2e;                    // of all channels together
   std::string_view durability;         // as --durability has it
   bool own_durability = false;         // set for the topic, not the daemon's
   std::vector<ChannelStats> channels;  // by name

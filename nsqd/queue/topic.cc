@@ -28,7 +28,7 @@ constexpr int64_t kLeastMaxRecordBytes = int64_t{64} << 20;
 
 Status Exiting() { return Status(Code::kUnavailable, "exiting"); }
 
-LogOptions MakeLogOptions(const Options& options, std::string dir) {
+LogOptions MakeLogOptions(const Options& options, std::string dir, QueueMetrics* metrics) {
   LogOptions log;
   log.dir = std::move(dir);
   log.durability = options.durability;
@@ -39,6 +39,7 @@ LogOptions MakeLogOptions(const Options& options, std::string dir) {
   log.sync_every = static_cast<uint64_t>(options.sync_every);
   log.sync_timeout = options.sync_timeout;
   log.copy_after = 2 * options.sync_timeout;
+  if (metrics != nullptr) log.sync_duration = &metrics->sync;
   return log;
 }
 
@@ -55,9 +56,9 @@ Topic::Topic(const World& world, std::string name)
 Result<std::unique_ptr<Topic>> Topic::Open(const World& world, std::string name) {
   std::unique_ptr<Topic> topic(new Topic(world, std::move(name)));
   std::string dir = topic->ephemeral_ ? "" : TopicDir(world.options.data_path, topic->name_);
-  Result<OpenedTopic> opened =
-      OpenTopic(world.loop, world.pool, world.files, &world.budget,
-                MakeLogOptions(world.options, dir), world.loop.WallClock(), topic.get());
+  Result<OpenedTopic> opened = OpenTopic(world.loop, world.pool, world.files, &world.budget,
+                                         MakeLogOptions(world.options, dir, world.metrics),
+                                         world.loop.WallClock(), topic.get());
   if (!opened.ok()) return opened.status();
   topic->home_.Assert();
   topic->dir_ = std::move(dir);
@@ -108,6 +109,7 @@ void Topic::Publish(std::span<const std::string_view> bodies, Duration defer, Pu
   home_.Assert();
   const WallTime now = loop_.WallClock();
   const WallTime due = defer > Duration::zero() ? now + defer : WallTime();
+  if (waiters_.empty()) timeline_.Mark(log_->appended(), now);
   for (const std::string_view body : bodies) {
     batch_bytes_ += body.size();
     // Nobody is there to read it: an ephemeral topic keeps what fits (spec, nsqd-tcp 5.5).
@@ -121,7 +123,7 @@ void Topic::Publish(std::span<const std::string_view> bodies, Duration defer, Pu
     if (due != WallTime()) batch_deferred_.push_back({sequence, due});
   }
   batch_messages_ += bodies.size();
-  waiters_.push_back({publisher, ticket, log_->appended(), due != WallTime()});
+  waiters_.push_back({publisher, ticket, log_->appended(), due != WallTime(), loop_.Now()});
   loop_.AtTurnEnd(TurnPhase::kLog, &flush_task_);
 }
 
@@ -178,6 +180,11 @@ void Topic::Answer(const Status& status, const Status& deferred) {
   // A publisher may publish again from inside its answer.
   std::vector<Waiter> waiters;
   waiters.swap(waiters_);
+  // All of them came in this turn.
+  if (world_.metrics != nullptr && status.ok() && !waiters.empty()) {
+    world_.metrics->publish.Add(std::chrono::steady_clock::now() - waiters.front().since,
+                                waiters.size());
+  }
   for (const Waiter& waiter : waiters) {
     waiter.publisher->OnPublished(waiter.ticket, waiter.deferred ? deferred : status);
   }
@@ -202,6 +209,9 @@ void Topic::OnLogSynced(const Status& status, Sequence upto) {
   while (!syncing_.empty() && syncing_.front().end <= upto) {
     const Waiter waiter = syncing_.front();
     syncing_.pop_front();
+    if (world_.metrics != nullptr && status.ok()) {
+      world_.metrics->publish.Add(loop_.Now() - waiter.since);
+    }
     waiter.publisher->OnPublished(waiter.ticket, status);
   }
 }
@@ -240,7 +250,9 @@ void Topic::Dispatch() {
   home_.Assert();
   for (const auto& [name, channel] : channels_) {
     if (!channel->HasWork()) continue;
-    if (channel->Dispatch(loop_.Now(), kDispatchBudget) == Channel::Outcome::kMore) Wake();
+    const Channel::Outcome outcome =
+        channel->Dispatch(loop_.Now(), loop_.WallClock(), kDispatchBudget);
+    if (outcome == Channel::Outcome::kMore) Wake();
   }
   ArmTimer();
   JournalSoon();
@@ -267,6 +279,7 @@ void Topic::ReleaseLog() {
   }
   log_->Release(low);
   log_->Tidy();
+  timeline_.Release(low);
 }
 
 Sequence Topic::WantedFrom() const {
@@ -332,6 +345,10 @@ ChannelOptions Topic::MakeChannelOptions(bool drops) const {
   options.max_msg_timeout = world_.options.max_msg_timeout;
   options.max_req_timeout = world_.options.max_req_timeout;
   options.max_consumers = world_.options.max_channel_consumers;
+  if (!world_.options.e2e_processing_latency_percentiles.empty()) {
+    options.latency_window = world_.options.e2e_processing_latency_window_time;
+  }
+  if (world_.metrics != nullptr) options.delivery_latency = &world_.metrics->delivery;
   if (drops) {
     options.drop_beyond =
         static_cast<uint64_t>(std::max<int64_t>(world_.options.mem_queue_size, 1));
@@ -563,6 +580,22 @@ uint64_t Topic::depth() const {
   return log_->CountBetween(fanout_, log_->appended());
 }
 
+WallTime Topic::PublishedAt(Sequence sequence) const {
+  return std::max(log_->NotBefore(sequence), timeline_.NotBefore(sequence));
+}
+
+LatencyStats Topic::Latencies(std::span<const LatencySketch* const> sketches) const {
+  const std::vector<double>& quantiles = world_.options.e2e_processing_latency_percentiles;
+  const std::vector<uint64_t> values = Quantiles(sketches, quantiles);
+  LatencyStats stats;
+  stats.percentiles.reserve(quantiles.size());
+  for (const LatencySketch* const sketch : sketches) stats.count += sketch->count();
+  for (size_t i = 0; i < quantiles.size(); ++i) {
+    stats.percentiles.push_back({quantiles[i], values[i]});
+  }
+  return stats;
+}
+
 TopicStats Topic::Stats(const StatsFilter& filter) const {
   home_.Assert();
   TopicStats stats;
@@ -575,11 +608,26 @@ TopicStats Topic::Stats(const StatsFilter& filter) const {
   stats.damaged_records = log_->damage().records;
   stats.durability = ephemeral_ ? "memory" : DurabilityName(durability());
   stats.own_durability = durability_.has_value();
+  stats.memory_messages = log_->memory_messages();
   stats.paused = paused_;
+  if (stats.depth > 0) stats.oldest = PublishedAt(fanout_);
+  const WallTime now = loop_.WallClock();
+  std::vector<const LatencySketch*> of_all;
+  std::vector<const LatencySketch*> of_one;
   for (const auto& [name, channel] : channels_) {
+    of_one.clear();
+    if (const LatencyWindow* const latencies = channel->latencies()) {
+      latencies->Collect(now, &of_one);
+      of_all.insert(of_all.end(), of_one.begin(), of_one.end());
+    }
     if (!filter.channel.empty() && filter.channel != name) continue;
-    stats.channels.push_back(channel->Stats(filter.include_clients));
+    ChannelStats one = channel->Stats(filter.include_clients);
+    if (const auto oldest = channel->OldestWaiting()) one.oldest = PublishedAt(*oldest);
+    if (channel->latencies() != nullptr) one.e2e = Latencies(of_one);
+    stats.channels.push_back(std::move(one));
   }
+  // Whatever channel was asked for: a topic's is of all of them (spec, nsqd-http 8.1).
+  if (!channels_.empty()) stats.e2e = Latencies(of_all);
   return stats;
 }
 

@@ -18,7 +18,9 @@
 #include "nsqd/options.h"
 #include "nsqd/queue/channel.h"
 #include "nsqd/queue/publisher.h"
+#include "nsqd/queue/queue_metrics.h"
 #include "nsqd/queue/stats.h"
+#include "nsqd/queue/timeline.h"
 #include "nsqd/storage/topic_store.h"
 
 namespace nsq::nsqd {
@@ -58,6 +60,7 @@ class Topic : private SegmentedLog::Listener {
     MemoryBudget& budget;
     const Options& options;
     TopicObserver& observer;
+    QueueMetrics* metrics = nullptr;  // to count in; may be null
   };
 
   // Opens the topic, or makes it. An ephemeral one stays in memory. A new topic does not flow
@@ -135,6 +138,7 @@ class Topic : private SegmentedLog::Listener {
     uint64_t ticket;
     Sequence end;  // of its messages
     bool deferred;
+    SteadyTime since;
   };
   struct Held {
     Sequence sequence;
@@ -170,6 +174,9 @@ class Topic : private SegmentedLog::Listener {
     return durability_.value_or(world_.options.durability);
   }
   void JournalSoon() { loop_.AtTurnEnd(TurnPhase::kJournal, &journal_task_); }
+  // When that message was published, or a time before that.
+  WallTime PublishedAt(Sequence sequence) const NSQ_REQUIRES(home_);
+  LatencyStats Latencies(std::span<const LatencySketch* const> sketches) const;
   // Log and journal are two files: that one can be written says nothing about the other.
   void NoteDisk(const Status& status, bool* failing) NSQ_REQUIRES(home_);
 
@@ -208,6 +215,7 @@ class Topic : private SegmentedLog::Listener {
   Task<&Topic::Dispatch> dispatch_task_{this};
   Task<&Topic::WriteJournal> journal_task_{this};
   Timer timer_;
+  Timeline timeline_ NSQ_GUARDED_BY(home_);
 
   uint64_t message_count_ NSQ_GUARDED_BY(home_) = 0;
   uint64_t message_bytes_ NSQ_GUARDED_BY(home_) = 0;

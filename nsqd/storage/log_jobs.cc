@@ -99,6 +99,7 @@ void ColdRead::Open() noexcept {
 }
 
 void SyncFiles::Run() noexcept {
+  const SteadyTime began = std::chrono::steady_clock::now();
   if (journal_file) journal_status = journal_file->Sync();
   status = journal_status;
   for (const auto& segment : segments) {
@@ -107,6 +108,7 @@ void SyncFiles::Run() noexcept {
   for (const std::string& dir : dirs) {
     if (status.ok()) status = files->SyncDir(dir);
   }
+  took = std::chrono::steady_clock::now() - began;
 }
 
 void SyncFiles::Open() noexcept {
@@ -145,7 +147,7 @@ Status SegmentCopy::CopyAll(AppendFile& to) {
   if (Status cut = to.Truncate(0); !cut.ok()) return cut;
   SegmentHeader header;
   header.first = sources.front().first;
-  header.created = now;
+  header.created = created;
   if (!everything) {
     header.sparse = true;
     header.end = sources.back().end;

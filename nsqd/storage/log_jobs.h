@@ -63,6 +63,7 @@ struct SyncFiles : Job {
   // out
   Status status;
   Status journal_status;
+  Duration took{0};
 };
 
 // Unlinks: for large files that takes a while.
@@ -94,7 +95,7 @@ struct SegmentCopy {
   std::vector<Source> sources;
   bool everything = false;       // of the only source; else `wanted`
   std::vector<Sequence> wanted;  // in order
-  WallTime now;
+  WallTime created;              // what is copied is not older
 
   // out
   Status status;

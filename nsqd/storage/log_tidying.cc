@@ -137,7 +137,7 @@ void SegmentedLog::SubmitCopy(size_t from, size_t to, bool everything) {
   copy.files = &files_;
   copy.dir = options_.dir;
   copy.everything = everything;
-  copy.now = loop_.WallClock();
+  copy.created = segments_[from]->created;
   for (size_t i = from; i < to; ++i) {
     Segment& segment = *segments_[i];
     segment.copying = true;
@@ -237,6 +237,7 @@ Status SegmentedLog::PutCopyInPlace(const SegmentCopy& done) {
   copy->sparse = !done.everything;
   copy->messages = done.messages;
   copy->passed_at = (*first)->passed_at;
+  copy->created = (*first)->created;
   copy->index.push_back({copy->first, kSegmentHeaderBytes});
   for (const Segment::IndexEntry& entry : done.index) copy->Remember(entry);
   NSQ_LOG(kDebug, "LOG(", path, "): ", done.messages, " messages copied forward, ", before,

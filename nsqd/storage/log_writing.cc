@@ -6,6 +6,7 @@
 #include "common/event/event_loop.h"
 #include "common/event/timer.h"
 #include "common/log.h"
+#include "common/metrics/histogram.h"
 #include "nsqd/storage/chunk.h"
 #include "nsqd/storage/log_jobs.h"
 #include "nsqd/storage/segment.h"
@@ -212,10 +213,11 @@ Status SegmentedLog::PrepareSegment(Sequence first) {
   segment->first = segment->end = first;
   segment->file = std::move(*file);
   segment->index.push_back({first, kSegmentHeaderBytes});
+  segment->created = loop_.WallClock();
   std::array<std::byte, kSegmentHeaderBytes> header;
   SegmentHeader front;
   front.first = first;
-  front.created = loop_.WallClock();
+  front.created = segment->created;
   EncodeSegmentHeader(front, header.data());
   // A file that could not be removed may have this name.
   Status status = segment->file->Truncate(0);
@@ -345,6 +347,7 @@ LogPlace SegmentedLog::synced_place() const {
 
 void SegmentedLog::OnSynced(const SyncFiles& done) {
   home_.Assert();
+  if (options_.sync_duration != nullptr) options_.sync_duration->Add(done.took);
   if (done.journal && done.journal_file == done.journal->file) {
     if (done.journal_status.ok()) {
       done.journal->whole = true;

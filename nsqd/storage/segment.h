@@ -60,6 +60,7 @@ struct Segment {
   Sequence end;             // nothing from here on is in it; it may have ended earlier
   uint64_t size_bytes = 0;  // what is good of the file
   bool sealed = false;      // never written again
+  WallTime created;         // its messages are not older; the zero time if that is not known
   bool sparse = false;      // see SegmentHeader
   uint64_t messages = 0;    // sparse only
 

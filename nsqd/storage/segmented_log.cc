@@ -136,10 +136,13 @@ Result<std::unique_ptr<Segment>> SegmentedLog::CheckFile(Sequence first) {
     // The name says all that matters.
     NSQ_LOG(kWarn, "LOG(", path, "): ", status.detail());
     damage_.bytes += kSegmentHeaderBytes;
-  } else if (header.sparse && header.end > first) {
-    segment->sparse = segment->sealed = true;
-    segment->end = header.end;
-    segment->messages = header.messages;
+  } else {
+    segment->created = header.created;
+    if (header.sparse && header.end > first) {
+      segment->sparse = segment->sealed = true;
+      segment->end = header.end;
+      segment->messages = header.messages;
+    }
   }
   return segment;
 }
@@ -270,6 +273,27 @@ uint64_t SegmentedLog::CountBetween(Sequence from, Sequence to) const {
 uint64_t SegmentedLog::CountOnDisk(Sequence from) const {
   home_.Assert();
   return CountBetween(std::max(from, begin_), std::min(memory_begin(), written_));
+}
+
+WallTime SegmentedLog::NotBefore(Sequence sequence) const {
+  home_.Assert();
+  if (const std::shared_ptr<Chunk> chunk = FindInMemory(sequence)) {
+    return chunk->View(sequence).timestamp;
+  }
+  for (const std::shared_ptr<Chunk>& chunk : cold_) {
+    if (chunk->Contains(sequence)) return chunk->View(sequence).timestamp;
+  }
+  const auto after = std::upper_bound(
+      segments_.begin(), segments_.end(), sequence,
+      [](Sequence s, const std::unique_ptr<Segment>& segment) { return s < segment->first; });
+  return after == segments_.begin() ? WallTime() : (*std::prev(after))->created;
+}
+
+uint64_t SegmentedLog::memory_messages() const {
+  home_.Assert();
+  uint64_t messages = recent_messages_;
+  for (const std::shared_ptr<Chunk>& chunk : cold_) messages += chunk->count();
+  return messages;
 }
 
 Sequence SegmentedLog::memory_begin() const {

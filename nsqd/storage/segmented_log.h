@@ -15,6 +15,9 @@
 #include "nsqd/storage/record.h"
 #include "nsqd/storage/sequence.h"
 
+namespace nsq::metrics {
+class Histogram;
+}
 namespace nsq {
 class EventLoop;
 class HelperPool;
@@ -55,6 +58,8 @@ struct LogOptions {
   // A place up to which the newest segment was synced once: at a start it is checked from there.
   // Believed only if the file bears it out.
   LogPlace synced;
+  // To count how long each sync took, on the log's home; may be null.
+  metrics::Histogram* sync_duration = nullptr;
 };
 
 // What a log found wrong, since it was opened.
@@ -187,11 +192,16 @@ class SegmentedLog {
 
   LogDamage damage() const;
   size_t memory_bytes() const;
+  uint64_t memory_messages() const;
   uint64_t disk_bytes() const;
   size_t segments() const;
 
   // Messages in [from, written()) that are not in memory: "backend depth".
   uint64_t CountOnDisk(Sequence from) const;
+
+  // When that message was published if it is in memory; else a time before that, which its segment
+  // tells, or the zero time.
+  WallTime NotBefore(Sequence sequence) const;
 
   // Removes all files of the log; only destruction may follow.
   Status RemoveFiles();

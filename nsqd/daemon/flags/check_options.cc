@@ -48,7 +48,7 @@ Status CheckTls(const Config& config) {
   return status.ok() ? status : Invalid("failed to build client TLS config - " + status.detail());
 }
 
-Status CheckPercentiles(const Config& config, std::vector<std::string>* warnings) {
+Status CheckPercentiles(const Config& config) {
   const std::vector<double> percentiles = config.Floats("e2e-processing-latency-percentile");
   for (const double percentile : percentiles) {
     if (percentile > 0 && percentile <= 1) continue;
@@ -60,7 +60,6 @@ Status CheckPercentiles(const Config& config, std::vector<std::string>* warnings
   if (config.Time("e2e-processing-latency-window-time") <= Duration::zero()) {
     return Invalid("--e2e-processing-latency-window-time must be > 0");
   }
-  warnings->push_back(NotSupported("e2e-processing-latency-percentile").detail());
   return Status();
 }
 
@@ -108,7 +107,7 @@ Status Check(const Config& config, std::vector<std::string>* warnings) {
   if (method != "get" && method != "post") {
     return Invalid("--auth-http-request-method must be post or get");
   }
-  if (const Status status = CheckPercentiles(config, warnings); !status.ok()) return status;
+  if (const Status status = CheckPercentiles(config); !status.ok()) return status;
 
   // Ours, behind all that the original checks.
   if (const Status status = CheckStatsd(config, warnings); !status.ok()) return status;
@@ -162,6 +161,9 @@ Result<Options> CheckOptions(const Config& config, std::vector<std::string>* war
   if (options.max_defer_timeout == Duration::zero()) {
     options.max_defer_timeout = options.max_req_timeout;
   }
+
+  options.e2e_processing_latency_percentiles = config.Floats("e2e-processing-latency-percentile");
+  options.e2e_processing_latency_window_time = config.Time("e2e-processing-latency-window-time");
 
   options.max_heartbeat_interval = config.Time("max-heartbeat-interval");
   options.max_rdy_count = config.Int("max-rdy-count");

@@ -42,6 +42,22 @@ TEST(StatsJsonTest, IsTheOriginalsToTheByte) {
       R"("tls_negotiated_protocol_is_mutual":false}]})");
 }
 
+TEST(StatsJsonTest, PercentilesAreInTheOrderOfTheOptions) {
+  StatsPage page = SamplePage();
+  page.filter.include_clients = false;
+  page.stats.topics[0].e2e = {14, {{1.0, 350795988}, {0.99, 350795987}}};
+  page.stats.topics[0].channels[0].e2e = {0, {{0.5, 0}, {0.999, 0}}};
+  const std::string json = StatsJson(page);
+  EXPECT_NE(json.find(R"("e2e_processing_latency":{"count":14,"percentiles":[)"
+                      R"({"quantile":1,"value":350795988},{"quantile":0.99,"value":350795987}]}})"),
+            std::string::npos)
+      << json;
+  EXPECT_NE(json.find(R"("e2e_processing_latency":{"count":0,"percentiles":[)"
+                      R"({"quantile":0.5,"value":0},{"quantile":0.999,"value":0}]}})"),
+            std::string::npos)
+      << json;
+}
+
 TEST(StatsJsonTest, NothingIsAnEmptyListOfTopicsAndNoProducers) {
   StatsPage page = SamplePage();
   page.stats = DaemonStats();

@@ -143,5 +143,17 @@ TEST_F(StatsTextTest, PadsByCharactersAndCutsNothing) {
   EXPECT_NE(text.find("   [V2 h\xC3\xB6st: u              ] msgs: "), std::string::npos) << text;
 }
 
+TEST_F(StatsTextTest, LatenciesAreInTheUnitTheyExceedOneOf) {
+  StatsPage page = SamplePage();
+  page.filter.include_clients = false;
+  page.stats.topics[0].e2e = {1, {{1.0, 3'801'229}, {0.99, 1'000'000}, {0.5, 1'000'001}}};
+  page.stats.topics[0].channels[0].e2e = {
+      1, {{1.0, 61'200'000'000}, {0.9, 1000}, {0.5, 1001}, {0.1, 0}}};
+  const std::string text = StatsText(page);
+  EXPECT_NE(text.find("msgs: 3        e2e%: 3.8ms, 1000.0us, 1.0ms\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("msgs: 3        e2e%: 61.2s, 1000.0ns, 1.0us, 0.0ns\n"), std::string::npos)
+      << text;
+}
+
 }  // namespace
 }  // namespace nsq::nsqd

@@ -103,7 +103,7 @@ class ChannelTest : public testing::Test, private SegmentedLog::Listener {
   Channel::Outcome Send(size_t messages = 1000, size_t bytes = size_t{1} << 20) {
     while (true) {
       const uint64_t heard = readable_;
-      const Channel::Outcome outcome = channel_->Dispatch(now_, {messages, bytes});
+      const Channel::Outcome outcome = channel_->Dispatch(now_, Wall(), {messages, bytes});
       if (outcome != Channel::Outcome::kPending) return outcome;
       while (readable_ == heard) {
         loop_.RunOnce(false);

@@ -213,7 +213,7 @@ class ChannelModelTest : public ChannelTest, public testing::WithParamInterface<
     switch (Draw(5)) {
       case 0:
       case 1:
-        status = channel_->Finish(client->subscription, s);
+        status = channel_->Finish(client->subscription, s, Wall());
         if (owns) model_.Finish(s);
         break;
       case 2:

@@ -25,7 +25,7 @@ TEST_F(ChannelTest, DeliversInOrderUpToRdyThenOnePerFinish) {
   EXPECT_EQ(Send(), Outcome::kIdle);
   EXPECT_EQ(consumer.messages.size(), 2u);
   EXPECT_EQ(consumer.flushes, 1);
-  ASSERT_TRUE(channel_->Finish(subscription, sent[0]).ok());
+  ASSERT_TRUE(channel_->Finish(subscription, sent[0], Wall()).ok());
   Send();
   ASSERT_EQ(consumer.messages.size(), 3u);
   EXPECT_EQ(consumer.messages[2].body, Body(sent[2]));
@@ -38,7 +38,7 @@ TEST_F(ChannelTest, RdyZeroPauseAndClosingStopDeliveryButNotAnswers) {
   const auto sent = Publish(4);
   Send();
   channel_->SetReady(subscription, 0);
-  ASSERT_TRUE(channel_->Finish(subscription, sent[0]).ok());
+  ASSERT_TRUE(channel_->Finish(subscription, sent[0], Wall()).ok());
   Send();
   EXPECT_EQ(consumer.messages.size(), 1u);
   channel_->SetReady(subscription, 1);
@@ -49,7 +49,7 @@ TEST_F(ChannelTest, RdyZeroPauseAndClosingStopDeliveryButNotAnswers) {
   Send();
   EXPECT_EQ(consumer.messages.size(), 2u);
   channel_->StartClosing(subscription);
-  ASSERT_TRUE(channel_->Finish(subscription, sent[1]).ok());
+  ASSERT_TRUE(channel_->Finish(subscription, sent[1], Wall()).ok());
   Send();
   EXPECT_EQ(consumer.messages.size(), 2u);
   EXPECT_EQ(channel_->consumers(), 1u) << "CLS does not end the subscription";
@@ -63,7 +63,7 @@ TEST_F(ChannelTest, RequeuedGoesToTheTail) {
   ASSERT_TRUE(channel_->Requeue(subscription, sent[0], Duration::zero(), Wall()).ok());
   for (int i = 0; i < 2; ++i) {
     Send();
-    ASSERT_TRUE(channel_->Finish(subscription, consumer.messages.back().sequence).ok());
+    ASSERT_TRUE(channel_->Finish(subscription, consumer.messages.back().sequence, Wall()).ok());
   }
   Publish(1);
   Send();
@@ -140,7 +140,7 @@ TEST_F(ChannelTest, TheNearestConsumersComeFirst) {
   EXPECT_EQ(far.messages.size(), 3u);
 
   // And gets the next one as soon as there is room.
-  ASSERT_TRUE(channel_->Finish(here, sent[0]).ok());
+  ASSERT_TRUE(channel_->Finish(here, sent[0], Wall()).ok());
   Publish(1);
   Send();
   EXPECT_EQ(zone.messages.size(), 3u);
@@ -188,7 +188,7 @@ TEST_F(ChannelTest, ATimedOutMessageComesBackAndItsFormerOwnerIsTold) {
   Send();
   EXPECT_FALSE(Advance(milliseconds(49)));
   EXPECT_TRUE(Advance(milliseconds(1)));
-  const Status late = channel_->Finish(subscription, sent[0]);
+  const Status late = channel_->Finish(subscription, sent[0], Wall());
   EXPECT_EQ(late.code(), Code::kNotFound);
   EXPECT_EQ(late.detail(), "ID not in flight");
   EXPECT_EQ(channel_->Stats(false).timeout_count, 1u);
@@ -208,7 +208,7 @@ TEST_F(ChannelTest, WhatALeavingConsumerHadComesBackWhenItTimesOut) {
   channel_->SetReady(staying, 5);
   Send();
   EXPECT_TRUE(second.messages.empty());
-  EXPECT_EQ(channel_->Finish(staying, sent[0]).detail(), "client does not own message");
+  EXPECT_EQ(channel_->Finish(staying, sent[0], Wall()).detail(), "client does not own message");
   EXPECT_TRUE(Advance(milliseconds(50)));
   Send();
   EXPECT_EQ(Attempts(second), (std::vector<uint16_t>{2, 2}));
@@ -229,7 +229,7 @@ TEST_F(ChannelTest, EmptyDropsAllAndFreesTheConsumers) {
   channel_->Empty();
   EXPECT_EQ(channel_->depth(), 0u);
   EXPECT_EQ(subscription->in_flight, 0);
-  EXPECT_EQ(channel_->Finish(subscription, sent[1]).detail(), "ID not in flight");
+  EXPECT_EQ(channel_->Finish(subscription, sent[1], Wall()).detail(), "ID not in flight");
   EXPECT_FALSE(Advance(seconds(100)));
   EndTurn();
   KillAndRestart();
@@ -380,7 +380,7 @@ TEST_F(ChannelTest, ADeferredPublishFinishedAheadOfTheCursorStaysFinished) {
     Subscription* const subscription = Subscribe(&consumer, 1);
     Send();
     ASSERT_EQ(consumer.messages.back().sequence, sent[2]);
-    ASSERT_TRUE(channel_->Finish(subscription, sent[2]).ok());
+    ASSERT_TRUE(channel_->Finish(subscription, sent[2], Wall()).ok());
     EndTurn();
     Compact();
     channel_->Unsubscribe(subscription);

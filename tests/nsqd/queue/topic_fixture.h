@@ -149,7 +149,7 @@ class TopicTest : public testing::Test {
   void FinishAll(Client* client) {
     for (; client->answered < client->consumer.messages.size(); ++client->answered) {
       const Sequence sequence = client->consumer.messages[client->answered].sequence;
-      EXPECT_TRUE(client->channel->Finish(client->subscription, sequence).ok());
+      EXPECT_TRUE(client->channel->Finish(client->subscription, sequence, loop_.WallClock()).ok());
     }
     topic_->Wake();
     Settle();

@@ -405,7 +405,9 @@ TEST_F(TopicTest, ARestartKeepsWhatIsUnfinishedWithAttemptsAndDueTimes) {
     Settle();
     ASSERT_EQ(client->consumer.messages.size(), 3u);
     const auto& messages = client->consumer.messages;
-    ASSERT_TRUE(client->channel->Finish(client->subscription, messages[0].sequence).ok());
+    ASSERT_TRUE(
+        client->channel->Finish(client->subscription, messages[0].sequence, loop_.WallClock())
+            .ok());
     ASSERT_TRUE(
         client->channel
             ->Requeue(client->subscription, messages[2].sequence, seconds(3600), loop_.WallClock())
@@ -481,7 +483,9 @@ TEST_F(TopicTest, DiedAfterEveryCall) {
         if (publisher_.ok(deferred)) owed.insert("d" + body);
         if (round % 2 == 0 && client->answered < client->consumer.messages.size()) {
           const auto& message = client->consumer.messages[client->answered++];
-          EXPECT_TRUE(client->channel->Finish(client->subscription, message.sequence).ok());
+          EXPECT_TRUE(
+              client->channel->Finish(client->subscription, message.sequence, loop_.WallClock())
+                  .ok());
           finished.insert(message.body);
           topic_->Wake();
         }

@@ -254,9 +254,7 @@ TEST_F(CheckOptionsTest, SaysWhatItWillLeaveOut) {
   EXPECT_EQ(Refusal({"-statsd-address=h:1", "-e2e-processing-latency-percentile=0.99",
                      "-enable-experiment=other"}),
             "(starts)");
-  EXPECT_EQ(warnings_,
-            (Strings{"--e2e-processing-latency-percentile is not supported by this version yet",
-                     "--statsd-address is not supported by this version yet"}));
+  EXPECT_EQ(warnings_, (Strings{"--statsd-address is not supported by this version yet"}));
 }
 
 TEST_F(CheckOptionsTest, TlsFilesAreRead) {
