@@ -1,5 +1,6 @@
 #include "common/strings.h"
 
+#include <algorithm>
 namespace nsq {
 namespace {
 
@@ -32,6 +33,12 @@ std::string Concatenate(const Piece* const* pieces, size_t count) {
   joined.reserve(size);
   for (size_t i = 0; i < count; ++i) joined += pieces[i]->text();
   return joined;
+}
+
+bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [lower](char x, char y) { return lower(x) == lower(y); });
 }
 
 std::vector<std::string_view> Split(std::string_view text, char separator) {

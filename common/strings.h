@@ -42,6 +42,9 @@ std::string StrCat(const Args&... args) {
   }(Piece(args)...);
 }
 
+// Whether both are the same but for the case of ASCII letters.
+bool EqualsIgnoreCase(std::string_view a, std::string_view b);
+
 // "a,b,,c" at ',' -> "a" "b" "" "c"; never empty.
 std::vector<std::string_view> Split(std::string_view text, char separator);
 

@@ -11,9 +11,6 @@
 namespace nsq::lookupd {
 namespace {
 
-// Both APIs ignore bodies; this is for what somebody sends by mistake.
-constexpr size_t kMaxHttpBodyBytes = size_t{1} << 20;
-
 Result<UniqueFd> ListenOn(const std::string& text) {
   const auto failed = [&](const std::string& why) {
     return Status(Code::kInvalid, StrCat("listen (", text, ") failed - ", why));
@@ -31,9 +28,7 @@ Result<UniqueFd> ListenOn(const std::string& text) {
 }  // namespace
 
 Daemon::Daemon(EventLoop& loop, const RegistrationDb::Options& options)
-    : db_(loop.home(), options),
-      api_(loop, &db_),
-      http_server_(loop, router_, http::Limits::ForBodies(kMaxHttpBodyBytes)) {
+    : db_(loop.home(), options), api_(loop, &db_), http_server_(loop, router_) {
   api_.AddRoutes(&router_);
 }
 
@@ -59,9 +54,7 @@ Result<std::unique_ptr<Daemon>> Daemon::Start(EventLoop& loop, const DaemonOptio
   daemon->tcp_address_ = LocalAddress(tcp->get());
   daemon->http_address_ = LocalAddress(http->get());
   daemon->v1_server_.emplace(loop, std::move(*tcp), &daemon->db_, std::move(identity));
-  if (const Status status = daemon->http_server_.Listen(std::move(*http)); !status.ok()) {
-    return status;
-  }
+  daemon->http_server_.Listen(std::move(*http));
   NSQ_LOG(kInfo, "TCP: listening on ", daemon->tcp_address_);
   NSQ_LOG(kInfo, "HTTP: listening on ", daemon->http_address_);
   return daemon;

@@ -22,7 +22,7 @@ using http::Method;
 // The value of a parameter that must be there. Null after it has answered that it is not.
 const std::string* Require(Exchange& exchange, std::string_view name, std::string_view error) {
   const http::Params& params = exchange.request().params;
-  if (!params.valid()) {
+  if (!params.valid() || exchange.request().body_end == http::BodyEnd::kBroken) {
     exchange.Error(400, "INVALID_REQUEST");
     return nullptr;
   }
@@ -52,25 +52,35 @@ const std::string* RequireValidChannel(Exchange& exchange) {
 }  // namespace
 
 void HttpApi::AddRoutes(http::Router* router) {
-  const auto add = [&](Method method, std::string_view path, auto handler) {
-    router->Add(method, path,
-                [handler](std::unique_ptr<Exchange> exchange) { handler(*exchange); });
+  const auto add_with = [&](http::BodyUse body, Method method, std::string_view path,
+                            auto handler) {
+    router->Add(
+        method, path, [handler](std::unique_ptr<Exchange> exchange) { handler(*exchange); },
+        http::Access::kLogged, body);
   };
+  const auto add = [&](auto... route) { add_with({}, route...); };
+  // What has parameters reads a body too, and ignores it.
+  const auto add_reading = [&](auto... route) { add_with(http::BodyUse::Skipped(), route...); };
   add(Method::kGet, "/ping", [](Exchange& exchange) { exchange.Plain(200, "OK"); });
   add(Method::kGet, "/info",
       [](Exchange& exchange) { exchange.Json(StrCat("{\"version\":\"", kVersion, "\"}")); });
   add(Method::kGet, "/topics",
       [this](Exchange& exchange) { exchange.Json(TopicsJson(db_->Topics())); });
-  add(Method::kGet, "/channels", [this](Exchange& exchange) { Channels(exchange); });
-  add(Method::kGet, "/lookup", [this](Exchange& exchange) { Lookup(exchange); });
+  add_reading(Method::kGet, "/channels", [this](Exchange& exchange) { Channels(exchange); });
+  add_reading(Method::kGet, "/lookup", [this](Exchange& exchange) { Lookup(exchange); });
   add(Method::kGet, "/nodes", [this](Exchange& exchange) { Nodes(exchange); });
   add(Method::kGet, "/debug",
       [this](Exchange& exchange) { exchange.Json(DebugJson(db_->DumpAll())); });
-  add(Method::kPost, "/topic/create", [this](Exchange& exchange) { CreateTopic(exchange); });
-  add(Method::kPost, "/topic/delete", [this](Exchange& exchange) { DeleteTopic(exchange); });
-  add(Method::kPost, "/topic/tombstone", [this](Exchange& exchange) { TombstoneTopic(exchange); });
-  add(Method::kPost, "/channel/create", [this](Exchange& exchange) { CreateChannel(exchange); });
-  add(Method::kPost, "/channel/delete", [this](Exchange& exchange) { DeleteChannel(exchange); });
+  add_reading(Method::kPost, "/topic/create",
+              [this](Exchange& exchange) { CreateTopic(exchange); });
+  add_reading(Method::kPost, "/topic/delete",
+              [this](Exchange& exchange) { DeleteTopic(exchange); });
+  add_reading(Method::kPost, "/topic/tombstone",
+              [this](Exchange& exchange) { TombstoneTopic(exchange); });
+  add_reading(Method::kPost, "/channel/create",
+              [this](Exchange& exchange) { CreateChannel(exchange); });
+  add_reading(Method::kPost, "/channel/delete",
+              [this](Exchange& exchange) { DeleteChannel(exchange); });
 }
 
 void HttpApi::Channels(Exchange& exchange) {

@@ -37,6 +37,7 @@ class Buffer {
   void Commit(size_t n) { end_ += n; }
 
   void Append(std::string_view bytes) {
+    if (bytes.empty()) return;  // of which there may be no address to copy from or to
     std::memcpy(Reserve(bytes.size()), bytes.data(), bytes.size());
     Commit(bytes.size());
   }

@@ -1,17 +1,12 @@
 #include "common/http/router.h"
 
 #include <algorithm>
-#include <cctype>
 #include <utility>
+
+#include "common/strings.h"
 
 namespace nsq::http {
 namespace {
-
-bool SameLetters(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-    return std::tolower(x) == std::tolower(y);
-  });
-}
 
 // The shortest spelling of a path: without "//", "." and "..", but with its trailing slash.
 std::string Cleaned(std::string_view path) {
@@ -48,8 +43,9 @@ bool IsSegment(std::string_view text) {
 
 }  // namespace
 
-void Router::Add(Method method, std::string_view pattern, Handler handler, Access access) {
-  auto route = std::make_unique<Route>(Route{std::move(handler), access});
+void Router::Add(Method method, std::string_view pattern, Handler handler, Access access,
+                 BodyUse body) {
+  auto route = std::make_unique<Route>(Route{std::move(handler), access, body});
   const auto index = static_cast<size_t>(method);
   const size_t colon = pattern.find(':');
   if (colon == std::string_view::npos) {
@@ -124,10 +120,11 @@ std::optional<std::string> Router::Corrected(Method method, std::string_view pat
 std::optional<std::string> Router::FindAnyCase(Method method, std::string_view path) const {
   const auto index = static_cast<size_t>(method);
   for (const auto& [known, methods] : exact_) {
-    if (methods[index] != nullptr && SameLetters(known, path)) return known;
+    if (methods[index] != nullptr && EqualsIgnoreCase(known, path)) return known;
   }
   for (const auto& [prefix, methods] : prefixes_) {
-    if (methods[index] == nullptr || !SameLetters(prefix, path.substr(0, prefix.size()))) continue;
+    if (methods[index] == nullptr || !EqualsIgnoreCase(prefix, path.substr(0, prefix.size())))
+      continue;
     const std::string_view rest = path.substr(prefix.size());
     if (IsSegment(rest)) return prefix + std::string(rest);
   }

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -18,9 +20,24 @@ using Handler = std::function<void(std::unique_ptr<Exchange>)>;
 // Whether each request is worth a line in the log: publishing is not.
 enum class Access { kLogged, kQuiet };
 
+// What is done with a request's body before the handler is asked.
+struct BodyUse {
+  enum class Kind : uint8_t {
+    kUnread,   // what is short is read and dropped; what is long ends the connection, as with Go
+    kSkipped,  // read to its end, however long, and dropped
+    kKept,     // shown to the handler
+  };
+  Kind kind = Kind::kUnread;
+  size_t max_bytes = 0;  // of a kept one: the handler is shown no more
+
+  static BodyUse Kept(size_t max_bytes) { return {Kind::kKept, max_bytes}; }
+  static BodyUse Skipped() { return {Kind::kSkipped, 0}; }
+};
+
 struct Route {
   Handler handler;
   Access access = Access::kLogged;
+  BodyUse body;
 };
 
 // Which handler answers which method and path, and what is said where none does
@@ -31,7 +48,7 @@ class Router {
  public:
   // `pattern` is a path; its last segment may be ":name", which stands for one non-empty segment.
   void Add(Method method, std::string_view pattern, Handler handler,
-           Access access = Access::kLogged);
+           Access access = Access::kLogged, BodyUse body = {});
 
   // The route, and what stood for ":name"; null if there is none.
   const Route* Find(Method method, std::string_view path, std::string* param) const;

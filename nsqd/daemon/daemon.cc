@@ -294,23 +294,18 @@ void Daemon::Serve() {
   lookup_->Start(std::move(peers));
 
   struct ServeHttp : Letter {
-    ServeHttp(Worker* w, UniqueFd f, http::Limits l) : worker(w), fd(std::move(f)), limits(l) {}
+    ServeHttp(Worker* w, UniqueFd f) : worker(w), fd(std::move(f)) {}
     void Open() noexcept override {
-      worker->http = std::make_unique<http::Server>(worker->loop, worker->api->router(), limits);
-      if (const Status status = worker->http->Listen(std::move(fd)); !status.ok()) {
-        NSQ_LOG(kError, "HTTP: cannot listen on ", worker->loop.name(), " - ", status.detail());
-      }
+      worker->http = std::make_unique<http::Server>(worker->loop, worker->api->router());
+      worker->http->Listen(std::move(fd));
     }
     Worker* const worker;
     UniqueFd fd;
-    const http::Limits limits;
   };
   if (http_socket_.valid()) {
-    const http::Limits http_limits = http::Limits::ForBodies(
-        static_cast<size_t>(std::max(options_.max_msg_size, options_.max_body_size)));
     for (const auto& worker : workers_) {
       UniqueFd fd(::fcntl(http_socket_.get(), F_DUPFD_CLOEXEC, 0));
-      worker->loop.Post(std::make_unique<ServeHttp>(worker.get(), std::move(fd), http_limits));
+      worker->loop.Post(std::make_unique<ServeHttp>(worker.get(), std::move(fd)));
     }
     NSQ_LOG(kInfo, "HTTP: listening on ", LocalAddress(http_socket_.get()));
   }

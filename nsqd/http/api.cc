@@ -41,6 +41,13 @@ bool HasValidQuery(Exchange& exchange) {
   return false;
 }
 
+// The same where a body is read too, although nobody wants it: one that is cut short counts.
+bool IsValid(Exchange& exchange) {
+  if (exchange.request().body_end != http::BodyEnd::kBroken) return HasValidQuery(exchange);
+  exchange.Error(400, "INVALID_REQUEST");
+  return false;
+}
+
 // The valid topic a request names; null if there is none: then the request is answered.
 const std::string* NamedTopic(Exchange& exchange) {
   if (!HasValidQuery(exchange)) return nullptr;
@@ -63,10 +70,6 @@ bool BoolParam(const http::Params& params, std::string_view name, bool otherwise
   if (*value == "true" || *value == "1") return true;
   if (*value == "false" || *value == "0") return false;
   return otherwise;
-}
-
-bool IsLongerThan(std::string_view body, int64_t max_bytes) {
-  return static_cast<int64_t>(body.size()) > max_bytes;
 }
 
 // Answers a publish when it is known to be kept, or refused. A full disk and a topic that goes are
@@ -106,28 +109,37 @@ void KeepChannel(const std::string& channel, std::vector<TopicStats>* topics) {
 
 Api::Api(Backend& backend) : backend_(backend) {
   using http::Access;
+  using http::BodyUse;
   const auto add = [this](Method method, std::string_view path, void (Api::*handler)(Request),
-                          Access access = Access::kLogged) {
+                          Access access = Access::kLogged, BodyUse body = {}) {
     router_.Add(
         method, path, [this, handler](Request exchange) { (this->*handler)(std::move(exchange)); },
-        access);
+        access, body);
   };
+  const Options& options = backend_.options();
+  const BodyUse message = BodyUse::Kept(static_cast<size_t>(options.max_msg_size));
+  const BodyUse messages = BodyUse::Kept(static_cast<size_t>(options.max_body_size));
   add(Method::kGet, "/ping", &Api::Ping);
   add(Method::kGet, "/info", &Api::Info);
-  add(Method::kPost, "/pub", &Api::Publish, Access::kQuiet);
-  add(Method::kPost, "/mpub", &Api::PublishMany, Access::kQuiet);
-  add(Method::kGet, "/stats", &Api::Stats);
+  add(Method::kPost, "/pub", &Api::Publish, Access::kQuiet, message);
+  add(Method::kPost, "/mpub", &Api::PublishMany, Access::kQuiet, messages);
+  add(Method::kGet, "/stats", &Api::Stats, Access::kLogged, BodyUse::Skipped());
   add(Method::kGet, "/config/:opt", &Api::GetOption);
-  add(Method::kPut, "/config/:opt", &Api::PutOption);
+  add(Method::kPut, "/config/:opt", &Api::PutOption, Access::kLogged, message);
   add(Method::kGet, "/topic/config", &Api::GetTopicConfig);
   add(Method::kPost, "/topic/config", &Api::SetTopicConfig);
   add(Method::kPut, "/topic/config", &Api::SetTopicConfig);
 
   const auto add_action = [this](std::string_view path, TopicAction action,
                                  void (Api::*handler)(TopicAction, Request)) {
-    router_.Add(Method::kPost, path, [this, action, handler](Request exchange) {
-      (this->*handler)(action, std::move(exchange));
-    });
+    // Of all of them, only the creation of a topic does not read what was sent with it.
+    const bool skips = action != TopicAction::kCreateTopic;
+    router_.Add(
+        Method::kPost, path,
+        [this, action, handler](Request exchange) {
+          (this->*handler)(action, std::move(exchange));
+        },
+        Access::kLogged, skips ? BodyUse::Skipped() : BodyUse());
   };
   add_action("/topic/create", TopicAction::kCreateTopic, &Api::ActOnTopic);
   add_action("/topic/delete", TopicAction::kDeleteTopic, &Api::ActOnTopic);
@@ -182,8 +194,10 @@ void Api::Info(Request exchange) {
 
 void Api::Publish(Request exchange) {
   const Options& options = backend_.options();
+  const http::BodyEnd end = exchange->request().body_end;
+  if (end == http::BodyEnd::kTooLong) return exchange->Error(413, "MSG_TOO_BIG");
+  if (end == http::BodyEnd::kBroken) return exchange->Error(500, "INTERNAL_ERROR");
   const std::string_view body = exchange->request().body;
-  if (IsLongerThan(body, options.max_msg_size)) return exchange->Error(413, "MSG_TOO_BIG");
   if (body.empty()) return exchange->Error(400, "MSG_EMPTY");
   const std::string* const named = NamedTopic(*exchange);
   if (named == nullptr) return;
@@ -205,17 +219,22 @@ void Api::Publish(Request exchange) {
 void Api::PublishMany(Request exchange) {
   const Options& options = backend_.options();
   const http::Request& request = exchange->request();
+  const bool too_long = request.body_end == http::BodyEnd::kTooLong;
   // Without a declared length nobody knows that it is too long before the rest is checked.
-  if (IsLongerThan(request.body, options.max_body_size) &&
-      exchange->Header("Content-Length") != nullptr) {
+  if (too_long && exchange->Header("Transfer-Encoding") == nullptr) {
     return exchange->Error(413, "BODY_TOO_BIG");
   }
   const std::string* const named = NamedTopic(*exchange);
   if (named == nullptr) return;
 
   const std::string topic = *named;
-  const Bodies bodies = IsBinary(request.params) ? SplitBinary(request.body, options)
-                                                 : SplitText(request.body, options);
+  const bool binary = IsBinary(request.params);
+  Bodies bodies = binary ? SplitBinary(request.body, options) : SplitText(request.body, options);
+  if (too_long && (binary || bodies.error.empty())) bodies.error = "BODY_TOO_BIG";
+  if (!binary && request.body_end == http::BodyEnd::kBroken) {
+    backend_.EnsureTopic(topic);
+    return exchange->Error(500, "INTERNAL_ERROR");
+  }
   if (!bodies.error.empty() || bodies.messages.empty()) {
     backend_.EnsureTopic(topic);  // as nsqd: even then
     if (bodies.error.empty()) return exchange->Text("OK");
@@ -226,7 +245,7 @@ void Api::PublishMany(Request exchange) {
 }
 
 void Api::Stats(Request exchange) {
-  if (!HasValidQuery(*exchange)) return;
+  if (!IsValid(*exchange)) return;
   const http::Params& params = exchange->request().params;
   const auto text = [&params](std::string_view name) {
     const std::string* const value = params.Find(name);
@@ -260,7 +279,7 @@ void Api::Stats(Request exchange) {
 }
 
 void Api::ActOnTopic(TopicAction action, Request exchange) {
-  if (!HasValidQuery(*exchange)) return;
+  if (!IsValid(*exchange)) return;
   const std::string* const topic = exchange->request().params.Find("topic");
   if (topic == nullptr) return exchange->Error(400, "MISSING_ARG_TOPIC");
   if (!IsValidTopicName(*topic)) {
@@ -275,7 +294,7 @@ void Api::ActOnTopic(TopicAction action, Request exchange) {
 }
 
 void Api::ActOnChannel(TopicAction action, Request exchange) {
-  if (!HasValidQuery(*exchange)) return;
+  if (!IsValid(*exchange)) return;
   const http::Params& params = exchange->request().params;
   const std::string* const topic = params.Find("topic");
   if (topic == nullptr) return exchange->Error(400, "MISSING_ARG_TOPIC");
@@ -361,8 +380,10 @@ void Api::GetOption(Request exchange) {
 }
 
 void Api::PutOption(Request exchange) {
+  const http::BodyEnd end = exchange->request().body_end;
+  if (end == http::BodyEnd::kBroken) return exchange->Error(500, "INTERNAL_ERROR");
   const std::string_view body = exchange->request().body;
-  if (body.empty() || IsLongerThan(body, backend_.options().max_msg_size)) {
+  if (body.empty() || end == http::BodyEnd::kTooLong) {
     return exchange->Error(413, "INVALID_VALUE");
   }
   const std::string& option = exchange->request().param;

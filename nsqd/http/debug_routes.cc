@@ -25,9 +25,12 @@ constexpr std::string_view kIndex =
     "<ul>\n<li><a href='cmdline'>cmdline</a></li>\n<li><a href='symbol'>symbol</a></li>\n</ul>\n"
     "</body>\n</html>\n";
 
+// Of what is sent to setblockrate: "rate=1".
+constexpr size_t kMaxFormBytes = 4096;
+
 void AnswerPprof(Exchange& exchange, std::string_view type, std::string_view body) {
   exchange.AddHeader("X-Content-Type-Options", "nosniff");
-  exchange.Answer(200, type, body, false);
+  exchange.Answer({200, type, body, false});
 }
 
 void Index(std::unique_ptr<Exchange> exchange) {
@@ -56,10 +59,10 @@ void FreeMemory(std::unique_ptr<Exchange> exchange) {
 // There is no profiler to set the rate of; the parameter is checked, for scripts that rely on it.
 void SetBlockRate(std::unique_ptr<Exchange> exchange) {
   const http::Request& request = exchange->request();
-  const char* const type = exchange->Header("Content-Type");
+  const std::string_view* const type = exchange->Header("Content-Type");
   std::string rate;
   if (const std::string* in_query = request.params.Find("rate")) rate = *in_query;
-  if (type != nullptr && std::string_view(type).starts_with("application/x-www-form-urlencoded")) {
+  if (type != nullptr && type->starts_with("application/x-www-form-urlencoded")) {
     const http::Params form(request.body);
     if (const std::string* in_form = form.Find("rate")) rate = *in_form;
   }
@@ -84,7 +87,8 @@ void AddDebugRoutes(http::Router* router) {
   router->Add(Method::kGet, "/debug/pprof/symbol", Symbol, Access::kQuiet);
   router->Add(Method::kPost, "/debug/pprof/symbol", Symbol, Access::kQuiet);
   router->Add(Method::kPost, "/debug/freememory", FreeMemory);
-  router->Add(Method::kPut, "/debug/setblockrate", SetBlockRate);
+  router->Add(Method::kPut, "/debug/setblockrate", SetBlockRate, Access::kLogged,
+              http::BodyUse::Kept(kMaxFormBytes));
 }
 
 }  // namespace nsq::nsqd

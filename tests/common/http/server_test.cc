@@ -13,6 +13,7 @@
 #include "common/event/address.h"
 #include "common/event/event_loop.h"
 #include "common/http/router.h"
+#include "common/http/server_connection.h"
 
 namespace nsq::http {
 namespace {
@@ -24,13 +25,9 @@ class ServerTest : public testing::Test {
  protected:
   ServerTest() {
     router_.Add(Method::kGet, "/ping", [](auto exchange) { exchange->Plain(200, "OK"); });
-    router_.Add(Method::kPost, "/echo", [](auto exchange) {
-      if (exchange->request().body.size() > kMaxBody) {
-        exchange->Error(413, "BODY_TOO_BIG");
-      } else {
-        exchange->Text(std::string(exchange->request().body));
-      }
-    });
+    router_.Add(
+        Method::kPost, "/echo", [](auto exchange) { Echo(*exchange); }, Access::kQuiet,
+        BodyUse::Kept(kMaxBody));
     router_.Add(Method::kGet, "/empty", [](auto exchange) { exchange->Empty(); });
     router_.Add(Method::kGet, "/json", [](auto exchange) { exchange->Json("{\"a\":1}"); });
     router_.Add(Method::kGet, "/config/:opt",
@@ -43,11 +40,23 @@ class ServerTest : public testing::Test {
                 [this](auto exchange) { kept_.push_back(std::move(exchange)); });
     router_.Add(Method::kGet, "/forgotten", [](auto) {});
     router_.Add(Method::kGet, "/peer", [](auto exchange) { exchange->Text(exchange->Peer()); });
-    server_ = std::make_unique<Server>(loop_, router_, Limits::ForBodies(kMaxBody));
+    server_ = std::make_unique<Server>(loop_, router_);
     auto fd = nsq::Listen(Loopback(0));
     EXPECT_TRUE(fd.ok()) << fd.status().ToString();
     port_ = BoundPort(fd->get());
-    EXPECT_TRUE(server_->Listen(std::move(*fd)).ok());
+    server_->Listen(std::move(*fd));
+  }
+
+  static void Echo(Exchange& exchange) {
+    const Request& request = exchange.request();
+    switch (request.body_end) {
+      case BodyEnd::kWhole:
+        return exchange.Text(request.body);
+      case BodyEnd::kTooLong:
+        return exchange.Error(413, "BODY_TOO_BIG");
+      case BodyEnd::kBroken:
+        return exchange.Error(500, "INTERNAL_ERROR");
+    }
   }
 
   static Address Loopback(uint16_t port) {
@@ -112,6 +121,7 @@ class ServerTest : public testing::Test {
   Router router_;
   std::unique_ptr<Server> server_;
   std::vector<std::unique_ptr<Exchange>> kept_;
+  int asked_ = 0;
   uint16_t port_ = 0;
 };
 
@@ -327,11 +337,12 @@ TEST_F(ServerTest, ABodyABitTooLongIsRefusedInTheHandlersWords) {
 }
 
 TEST_F(ServerTest, ABodyFarTooLongIsRefusedBeforeItIsSent) {
-  const std::string answer =
-      Ask("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\nxxx", "<EOF>");
+  const std::string answer = WithoutDate(
+      Ask("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\nxxx", "<EOF>"));
   EXPECT_EQ(answer,
             "HTTP/1.1 413 Request Entity Too Large\r\n"
             "X-NSQ-Content-Type: nsq; version=1.0\r\n"
+            "Content-Length: 26\r\n"
             "Content-Type: application/json; charset=utf-8\r\n"
             "Connection: close\r\n"
             "\r\n"
@@ -374,37 +385,146 @@ TEST_F(ServerTest, Http10ClosesUnlessAskedToKeepAlive) {
   }
 }
 
-TEST_F(ServerTest, WhatIsNotHttpGets400AndTheEnd) {
-  for (const char* garbage :
-       {"GARBAGE\r\n\r\n", "GET /ping\r\n\r\n", "\x16\x03\x01\x02\x01\xfc\r\n\r\n",
-        "GET /p%zzing HTTP/1.1\r\nHost: x\r\n\r\n", "GET /ping HTTP/1.1\r\nno colon\r\n\r\n",
-        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
-        "GET /ping HTTP/1.1\r\n\r\n"}) {
-    const std::string answer = Ask(garbage, "<EOF>");
-    EXPECT_NE(answer.find(" 400 Bad Request\r\n"), std::string::npos) << garbage << answer;
-    EXPECT_NE(answer.find("\r\nContent-Type: text/plain; charset=utf-8\r\n"), std::string::npos)
-        << garbage << answer;
-    EXPECT_NE(answer.find("\r\nConnection: close\r\n"), std::string::npos) << garbage << answer;
-    EXPECT_NE(answer.find("\r\n\r\n400 Bad Request"), std::string::npos) << garbage << answer;
-    EXPECT_TRUE(answer.ends_with("<EOF>")) << garbage << answer;
+// What Go's server says, and in its form: it is what NSQ's users see.
+std::string Refusal(std::string_view status) {
+  std::string text = "HTTP/1.1 ";
+  text.append(status).append(
+      "\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n");
+  return text.append(status).append("<EOF>");
+}
+
+TEST_F(ServerTest, WhatIsNotHttpIsRefusedAndEndsTheConnection) {
+  const struct {
+    const char* request;
+    const char* status;
+  } cases[] = {
+      {"GARBAGE\r\n", "400 Bad Request"},
+      {"GET /ping\r\n\r\n", "400 Bad Request"},
+      {"\x16\x03\x01\x02\x01\xfc\r\n\r\n", "400 Bad Request"},
+      {"GET /p%zzing HTTP/1.1\r\nHost: x\r\n\r\n", "400 Bad Request"},
+      {"GET /ping HTTP/1.1\r\nno colon\r\n\r\n", "400 Bad Request"},
+      {"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", "400 Bad Request"},
+      {"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", "400 Bad Request"},
+      {"GET /ping HTTP/1.1\r\n\r\n", "400 Bad Request: missing required Host header"},
+      {"GET /ping HTTP/2.0\r\n", "505 HTTP Version Not Supported: unsupported protocol version"},
+  };
+  for (const auto& [request, status] : cases) {
+    EXPECT_EQ(Ask(request, "<EOF>"), Refusal(status)) << request;
   }
   EXPECT_TRUE(Ask("GET /ping HTTP/1.1\r\nHost: x\r\n\r\n", "OK").ends_with("OK"))
       << "others are not disturbed";
 }
 
-TEST_F(ServerTest, ABrokenChunkedBodyIsRefused) {
+TEST_F(ServerTest, AHeadWithoutAnEndIsRefusedAtItsLimit) {
+  const UniqueFd client = Connect();
+  Send(client, "GET /ping HTTP/1.1\r\nHost: x\r\n");
+  const std::string field = "A: " + std::string(1000, 'x') + "\r\n";
+  for (int i = 0; i < 1100; ++i) Send(client, field);
+  EXPECT_EQ(ReceiveUntil(client, "<EOF>"), Refusal("431 Request Header Fields Too Large"));
+}
+
+TEST_F(ServerTest, AHeadCutByItsClientIsRefused) {
+  for (const char* part : {"GE", "GET /ping HTTP/1.1\r\n", "GET /ping HTTP/1.1\r\nHost: x\r\n"}) {
+    const UniqueFd client = Connect();
+    Send(client, part);
+    ::shutdown(client.get(), SHUT_WR);
+    EXPECT_EQ(ReceiveUntil(client, "<EOF>"), Refusal("400 Bad Request")) << part;
+  }
+  const UniqueFd silent = Connect();
+  ::shutdown(silent.get(), SHUT_WR);
+  EXPECT_EQ(ReceiveUntil(silent, "<EOF>"), "<EOF>");
+}
+
+TEST_F(ServerTest, ABodyCutByItsClientReachesTheHandlerAsBroken) {
+  for (const char* request :
+       {"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc",
+        "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab",
+        "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n"}) {
+    const UniqueFd client = Connect();
+    Send(client, request);
+    ::shutdown(client.get(), SHUT_WR);
+    const std::string answer = ReceiveUntil(client, "<EOF>");
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 500 ")) << request << answer;
+    EXPECT_TRUE(answer.ends_with("{\"message\":\"INTERNAL_ERROR\"}<EOF>")) << request << answer;
+  }
+}
+
+TEST_F(ServerTest, ABrokenChunkReachesTheHandlerAndEndsTheConnection) {
   const std::string answer = Ask(
       "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n",
       "<EOF>");
-  EXPECT_EQ(answer.substr(0, 10), "HTTP/1.1 4") << answer;
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 500 ")) << answer;
+  EXPECT_NE(answer.find("\r\nConnection: close\r\n"), std::string::npos) << answer;
+}
+
+TEST_F(ServerTest, ABrokenBodyThatNobodyReadsChangesNoAnswer) {
+  const std::string answer =
+      Ask("GET /ping HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "<EOF>");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK\r\n")) << answer;
+  EXPECT_NE(answer.find("\r\nConnection: close\r\n"), std::string::npos) << answer;
+}
+
+TEST_F(ServerTest, ABodyThatNobodyReadsIsDroppedUpToALimit) {
+  const std::string ping = "GET /ping HTTP/1.1\r\nHost: x\r\n";
+  const UniqueFd client = Connect();
+  Send(client, ping + "Content-Length: 200000\r\n\r\n" + std::string(200'000, 'x') +
+                   "GET /param?topic=next HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(ReceiveUntil(client, "next").ends_with("\r\n\r\nnext"));
+  const std::string answer = Ask(ping + "Content-Length: 300000\r\n\r\n", "<EOF>");
+  EXPECT_TRUE(answer.ends_with("\r\n\r\nOK<EOF>")) << answer << "its body is not waited for";
+
+  const UniqueFd chunked = Connect();
+  Send(chunked, ping + "Transfer-Encoding: chunked\r\n\r\nfffffff\r\n" +
+                    std::string(ServerConnection::kMaxDroppedBytes + 1, 'x'));
+  EXPECT_TRUE(ReceiveUntil(chunked, "<EOF>").ends_with("\r\n\r\nOK<EOF>"));
+}
+
+TEST_F(ServerTest, AnUnknownExpectationIsRefused) {
+  const std::string answer = Ask(
+      "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: tea\r\nContent-Length: 4\r\n\r\nbody", "<EOF>");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 417 Expectation Failed\r\n")) << answer;
+}
+
+TEST_F(ServerTest, AClientThatExpectsIsNotAskedForWhatIsTooLong) {
+  const std::string answer =
+      Ask("POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1001\r\n\r\n",
+          "<EOF>");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 413 ")) << answer;
+}
+
+TEST_F(ServerTest, ALineEndAfterAPostsBodyIsForgiven) {
+  const UniqueFd client = Connect();
+  Send(client,
+       "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody\r\n"
+       "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(ReceiveUntil(client, "OK").ends_with("\r\n\r\nOK"));
+}
+
+// A client that asks much and reads nothing is not answered beyond a limit, until it reads.
+TEST_F(ServerTest, AClientThatDoesNotReadIsNotListenedTo) {
+  router_.Add(Method::kGet, "/megabyte", [this](auto exchange) {
+    ++asked_;
+    exchange->Text(std::string(1'000'000, 'm'));
+  });
+  const UniqueFd client = Connect();
+  std::string requests;
+  for (int i = 0; i < 40; ++i) requests += "GET /megabyte HTTP/1.1\r\nHost: x\r\n\r\n";
+  Send(client, requests);
+  EXPECT_LT(asked_, 20);
+  size_t received = 0;
+  while (received < 40'000'000) {
+    const std::string some = ReceiveUntil(client, "m");
+    ASSERT_FALSE(some.ends_with(">")) << "after " << received;
+    received += some.size();
+  }
+  EXPECT_EQ(asked_, 40);
 }
 
 TEST_F(ServerTest, ACodedBodyIsRefusedAndEndsTheConnection) {
   const std::string answer =
-      WithoutDate(Ask("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n"
-                      "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n",
-                      "<EOF>"));
+      Ask("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n"
+          "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n",
+          "<EOF>");
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 501 Not Implemented\r\n")) << answer;
   EXPECT_TRUE(answer.ends_with("\r\n\r\nUnsupported transfer encoding<EOF>")) << answer;
 }
@@ -427,13 +547,18 @@ TEST_F(ServerTest, ABodyWhereNoneBelongsDoesNotBecomeTheNextRequest) {
   const std::string answers = ReceiveUntil(client, "next");
   EXPECT_EQ(answers.find("{\"a\":1}"), std::string::npos) << answers;
   EXPECT_TRUE(answers.ends_with("\r\n\r\nnext")) << answers;
-  const std::string head = Ask("HEAD" + headers + body, "<EOF>");
-  EXPECT_TRUE(head.ends_with("\r\n\r\n<EOF>")) << head;
+  const UniqueFd other = Connect();
+  Send(other, "HEAD" + headers + body + "GET /param?topic=next HTTP/1.1\r\nHost: x\r\n\r\n");
+  const std::string head = ReceiveUntil(other, "next");
+  EXPECT_EQ(head.find("{\"a\":1}"), std::string::npos) << head;
 }
 
 TEST_F(ServerTest, LargeBodiesGoBothWays) {
   router_.Add(Method::kPost, "/large",
               [](auto exchange) { exchange->Text(std::string(exchange->request().body)); });
+  router_.Add(
+      Method::kPost, "/large", [](auto exchange) { Echo(*exchange); }, Access::kQuiet,
+      BodyUse::Kept(4'000'000));
   std::string body;
   while (body.size() < 3'000'000) body += std::to_string(body.size());
   const UniqueFd client = Connect();
@@ -445,11 +570,11 @@ TEST_F(ServerTest, LargeBodiesGoBothWays) {
 
 TEST_F(ServerTest, ServersOfTwoLoopsMayShareASocket) {
   EventLoop other_loop("other loop");
-  Server other(other_loop, router_, Limits::ForBodies(kMaxBody));
+  Server other(other_loop, router_);
   auto fd = nsq::Listen(Loopback(0));
   port_ = BoundPort(fd->get());
-  ASSERT_TRUE(other.Listen(UniqueFd(::dup(fd->get()))).ok());
-  ASSERT_TRUE(server_->Listen(std::move(*fd)).ok());
+  other.Listen(UniqueFd(::dup(fd->get())));
+  server_->Listen(std::move(*fd));
   for (int i = 0; i < 10; ++i) {
     EXPECT_TRUE(Ask("GET /ping HTTP/1.1\r\nHost: x\r\n\r\n", "OK").ends_with("OK"));
     other_loop.RunOnce(false);

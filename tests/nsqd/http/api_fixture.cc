@@ -69,13 +69,11 @@ std::string Reply::Summary() const {
   return StrCat(status, " ", text);
 }
 
-ApiTest::ApiTest() : server_(loop_, api_.router(), http::Limits::ForBodies(size_t{64} << 10)) {
-  backend_.options_value.max_msg_size = 100;
-  backend_.options_value.max_body_size = 1000;
+ApiTest::ApiTest() : server_(loop_, api_.router()) {
   Result<UniqueFd> fd = Listen(Loopback(0));
   EXPECT_TRUE(fd.ok()) << fd.status().ToString();
   port_ = BoundPort(fd->get());
-  EXPECT_TRUE(server_.Listen(std::move(*fd)).ok());
+  server_.Listen(std::move(*fd));
 }
 
 Reply ApiTest::Ask(std::string_view method, std::string_view target, std::string_view body,

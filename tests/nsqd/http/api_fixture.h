@@ -31,6 +31,11 @@ class FakeBackend : public Backend {
     std::string channel;
   };
 
+  FakeBackend() {
+    options_value.max_msg_size = 100;
+    options_value.max_body_size = 1000;
+  }
+
   const Options& options() const override { return options_value; }
   void Publish(std::string_view topic, std::span<const std::string_view> bodies, Duration defer,
                std::function<void(const Status&)> done) override {

@@ -182,5 +182,41 @@ TEST_F(ApiTest, MpubInChunksIsMeasuredAfterItsTopic) {
   EXPECT_EQ(backend_.published.back().bodies.size(), 334u);
 }
 
+// A body whose second chunk is none: what is before it counts where it is enough.
+std::string Broken(std::string_view method, std::string_view target, std::string_view first) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  return StrCat(method, " ", target, " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+                kHex.substr(first.size(), 1), "\r\n", first, "\r\nzz\r\n");
+}
+
+TEST_F(ApiTest, ABrokenBodyPublishesNothingButWhatItHoldsWhole) {
+  const auto answer = [this](std::string_view target, std::string_view first) {
+    return AskRaw(Broken("POST", target, first)).Summary();
+  };
+  EXPECT_EQ(answer("/pub?topic=t", "abc"), "500 INTERNAL_ERROR");
+  EXPECT_EQ(answer("/pub", "abc"), "500 INTERNAL_ERROR");
+  EXPECT_EQ(answer("/mpub", "a\nb\n"), "400 MISSING_ARG_TOPIC");
+  EXPECT_EQ(answer("/mpub?topic=t", "a\nb\n"), "500 INTERNAL_ERROR");
+  const std::string two("\0\0\0\2\0\0\0\1x", 9);
+  EXPECT_EQ(answer("/mpub?topic=t&binary=true", two), "413 BAD_MESSAGE");
+  EXPECT_EQ(answer("/mpub?topic=t&binary=true", "xx"), "413 BAD_BODY");
+  EXPECT_TRUE(backend_.published.empty());
+  const std::string one("\0\0\0\1\0\0\0\1x", 9);
+  EXPECT_EQ(answer("/mpub?topic=t&binary=true", one), "200 OK") << "as the original: all are there";
+  EXPECT_EQ(backend_.published.back().bodies, Strings{"x"});
+}
+
+TEST_F(ApiTest, ABrokenBodyThatIsReadInVainIsAnInvalidRequest) {
+  const auto answer = [this](std::string_view method, std::string_view target) {
+    return AskRaw(Broken(method, target, "abc")).Summary();
+  };
+  EXPECT_EQ(answer("GET", "/stats"), "400 INVALID_REQUEST");
+  EXPECT_EQ(answer("POST", "/topic/pause?topic=t"), "400 INVALID_REQUEST");
+  EXPECT_EQ(answer("POST", "/channel/create?topic=t&channel=c"), "400 INVALID_REQUEST");
+  EXPECT_EQ(answer("PUT", "/config/log_level"), "500 INTERNAL_ERROR");
+  EXPECT_TRUE(backend_.acted.empty());
+  EXPECT_EQ(answer("GET", "/ping"), "200 OK") << "nobody reads it there";
+}
+
 }  // namespace
 }  // namespace nsq::nsqd

@@ -446,11 +446,11 @@ class LookupQueryTest : public LookupPeersTest {
     auto& peer = *http_.emplace_back(std::make_unique<HttpPeer>(loop_));
     peer.lookupd.Open();
     peer.router.Add(http::Method::kGet, "/channels", std::move(handler));
-    peer.server = std::make_unique<http::Server>(loop_, peer.router, http::Limits());
+    peer.server = std::make_unique<http::Server>(loop_, peer.router);
     auto fd = Listen({"127.0.0.1", 0, ""});
     EXPECT_TRUE(fd.ok());
     peer.lookupd.http_port = BoundPort(fd->get());
-    EXPECT_TRUE(peer.server->Listen(std::move(*fd)).ok());
+    peer.server->Listen(std::move(*fd));
     return peer;
   }
 

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "common/event/connection.h"
+#include "common/http/body_reader.h"
+#include "common/http/exchange.h"
+#include "common/http/router.h"
+
+namespace nsq::http {
+
+class ServerConnection;
+
+// What the connections of a server share.
+class ServerConnectionOwner {
+ public:
+  virtual const Router& router() const = 0;
+  // Whether connections end with their present request.
+  virtual bool stopping() const = 0;
+  // "Date: Sat, 21 Nov 2026 10:36:48 GMT\r\n"
+  virtual std::string_view DateHeader() = 0;
+  // It is closed: delete it, but not at once (DeferDelete).
+  virtual void OnGone(ServerConnection* connection) = 0;
+
+ protected:
+  ~ServerConnectionOwner() = default;
+};
+
+// One client of a Server: cuts what it sends into requests, has each answered before it looks at
+// the next, and writes the answers.
+//
+//   head --> body --> answer --> head ...
+//
+// Home: its server's loop.
+// Memory: of a head at most kMaxHeadBytes, of a body what its route keeps, and what the client does
+// not read of the answers up to about kMaxUnsentBytes and one answer.
+class ServerConnection final : public Connection::Handler, public ExchangeOwner, public Deferrable {
+ public:
+  // The longest head, as of Go's server.
+  static constexpr size_t kMaxHeadBytes = (size_t{1} << 20) + 4096;
+  // A body that nobody wants is read up to this, so that the connection can go on; beyond it the
+  // connection ends with the answer. As Go's server.
+  static constexpr size_t kMaxDroppedBytes = size_t{256} << 10;
+  // A client that leaves so much unread is not listened to.
+  static constexpr size_t kMaxUnsentBytes = size_t{1} << 20;
+
+  // `owner` outlives it.
+  ServerConnection(EventLoop& loop, UniqueFd fd, ServerConnectionOwner* owner);
+  ~ServerConnection() override;
+
+  // Ends it now if no request is in progress, else with its answer.
+  void Stop();
+
+  // Connection::Handler
+  size_t OnData(std::string_view data) override;
+  void OnEof(std::string_view rest) override;
+  void OnClosed(const Status& why) override;
+  void OnDrained() override;
+
+  // ExchangeOwner
+  void OnAnswer(Exchange& exchange, const Answer& answer) override;
+  std::string Peer() const override;
+
+ private:
+  size_t TakeHead(std::string_view data);
+  void Begin(std::string_view head);
+  bool IsBodyWanted();
+  BodyUse body_use() const;  // of reading_
+  size_t TakeBody(std::string_view data);
+  void Keep(std::string_view piece);
+  void CallBroken();
+  void Ask();
+  void Refuse(const HeadError& error);
+  void Log(const Exchange& exchange, int status) const;
+
+  EventLoop& loop_;
+  ServerConnectionOwner& owner_;
+  Connection connection_;
+
+  // The request whose body is being read, and the way there.
+  std::unique_ptr<Exchange> reading_;
+  const Route* route_ = nullptr;  // of reading_; null: nobody takes it
+  BodyReader body_;
+  size_t dropped_bytes_ = 0;  // of the body
+
+  Exchange* waiting_ = nullptr;  // not yet answered; somebody else's
+  size_t scanned_bytes_ = 0;     // of an unfinished head: no end is in them
+  bool line_checked_ = false;    // of an unfinished head: its first line is one of HTTP
+  bool after_post_ = false;      // the request before was a POST
+  bool ending_ = false;          // what comes from the client is ignored
+  bool eof_ = false;
+};
+
+}  // namespace nsq::http
