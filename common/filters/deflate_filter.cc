@@ -25,11 +25,14 @@ Bytef* In(std::string_view bytes) {
 // A stored block: where a byte begins, as after every flush, and again where it ends.
 //
 //   | 0: stored, not the last | u16 length | u16 ~length | bytes |     little-endian
+//
+// and an empty one: Go's decoder keeps to itself what no flush has followed.
 void AppendStored(std::string_view bytes, Buffer* outer) {
   const auto length = static_cast<uint8_t>(bytes.size());
   const char header[] = {0, static_cast<char>(length), 0, static_cast<char>(~length), '\xFF'};
   outer->Append({header, sizeof header});
   outer->Append(bytes);
+  outer->Append(std::string_view("\0\0\0\xFF\xFF", 5));
 }
 
 }  // namespace
