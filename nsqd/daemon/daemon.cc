@@ -24,9 +24,13 @@
 #include "nsqd/daemon/loop_backend.h"
 #include "nsqd/daemon/tls/tls_setup.h"
 #include "nsqd/http/api.h"
+#include "nsqd/storage/go_import.h"
 
 namespace nsq::nsqd {
 namespace {
+
+// A record of another nsqd's queue that says it is longer is damage.
+constexpr size_t kMaxImportedBytes = size_t{32} << 20;
 
 // For fdatasync, cold reads and unlinking: few, because they wait for one disk.
 constexpr size_t kDiskThreads = 4;
@@ -53,14 +57,6 @@ std::string Hostname() {
   char name[256] = "";
   ::gethostname(name, sizeof name - 1);
   return name;
-}
-
-// Messages of the original wait here, and nobody will see them.
-void WarnOfForeignQueues(const std::string& data_path) {
-  const Result<std::vector<std::string>> names = PosixFiles().List(data_path);
-  if (!names.ok() || !std::binary_search(names->begin(), names->end(), "nsqd.dat")) return;
-  NSQ_LOG(kWarn, data_path, "/nsqd.dat: the topics and messages that another nsqd left in this ",
-          "data path are not imported by this version; its files are not touched");
 }
 
 }  // namespace
@@ -243,9 +239,16 @@ Status Daemon::LoadTopics() {
   const auto fail = [](const Status& status) {
     return Status(status.code(), "failed to load metadata - " + status.detail());
   };
+  // What a message may be is what the log takes for one, not today's --max-msg-size.
+  const Result<GoImport> imported =
+      ImportGoDataPath(PosixFiles(), options_.data_path, WallNow(),
+                       static_cast<uint64_t>(options_.max_bytes_per_file), kMaxImportedBytes);
+  if (!imported.ok()) {
+    return Status(imported.status().code(),
+                  "failed to import another nsqd's data - " + imported.status().detail());
+  }
   const Result<std::vector<std::string>> names = ListTopics(PosixFiles(), options_.data_path);
   if (!names.ok()) return fail(names.status());
-  WarnOfForeignQueues(options_.data_path);
   std::vector<std::vector<std::string>> shares(workers_.size());
   for (const std::string& name : *names) shares[placement_.HomeOf(name)].push_back(name);
 
