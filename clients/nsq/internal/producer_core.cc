@@ -1,0 +1,534 @@
+#include "clients/nsq/internal/producer_core.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "clients/nsq/internal/waiting.h"
+#include "common/check.h"
+#include "common/strings.h"
+#include "common/wire/names.h"
+
+namespace nsq::client {
+namespace {
+
+constexpr Duration kLeastRetryDelay = milliseconds(100);
+constexpr Duration kMostRetryDelay = seconds(15);
+
+Error BadTopic(std::string_view topic) {
+  return Error{ErrorCode::kInvalidTopic, StrCat("invalid topic name ", GoQuoted(topic)), ""};
+}
+
+void AppendBig32(size_t number, std::string* to) {
+  char bytes[4];
+  StoreBig32(bytes, static_cast<uint32_t>(number));
+  to->append(bytes, sizeof bytes);
+}
+
+Error TooBig(size_t bytes) {
+  return Error{ErrorCode::kMessageTooBig, StrCat("message of ", bytes, " bytes"), ""};
+}
+
+constexpr size_t kMostBytes = size_t{1} << 30;  // of one command: sizes are 31 bits on the wire
+
+}  // namespace
+
+Expected<PublishCommand> MakePublish(std::string_view topic, std::string_view body) {
+  if (!IsValidTopicName(topic)) return BadTopic(topic);
+  if (body.empty()) return Error{ErrorCode::kEmptyBody, "empty message", ""};
+  if (body.size() > kMostBytes) return TooBig(body.size());
+  PublishCommand command;
+  command.head.reserve(topic.size() + 9);
+  command.head.append("PUB ").append(topic).append("\n");
+  AppendBig32(body.size(), &command.head);
+  command.body = body;
+  return command;
+}
+
+Expected<PublishCommand> MakeBatch(std::string_view topic, std::span<const std::string_view> bodies,
+                                   std::string* scratch) {
+  if (!IsValidTopicName(topic)) return BadTopic(topic);
+  if (bodies.empty()) return Error{ErrorCode::kEmptyBody, "empty batch", ""};
+  size_t total = 4;
+  for (const std::string_view body : bodies) {
+    if (body.empty()) return Error{ErrorCode::kEmptyBody, "empty message in a batch", ""};
+    total += 4 + body.size();
+    if (total > kMostBytes) return TooBig(total);
+  }
+  scratch->clear();
+  scratch->reserve(total);
+  AppendBig32(bodies.size(), scratch);
+  for (const std::string_view body : bodies) {
+    AppendBig32(body.size(), scratch);
+    scratch->append(body);
+  }
+  PublishCommand command;
+  command.head = StrCat("MPUB ", topic, "\n");
+  AppendBig32(scratch->size(), &command.head);
+  command.body = *scratch;
+  command.messages = static_cast<uint32_t>(bodies.size());
+  return command;
+}
+
+Expected<PublishCommand> MakeDeferred(std::string_view topic, std::chrono::nanoseconds delay,
+                                      std::string_view body) {
+  Expected<PublishCommand> command = MakePublish(topic, body);
+  if (!command) return command;
+  if (delay < Duration::zero()) {
+    return Error{ErrorCode::kInvalidArgument, "negative delay", ""};
+  }
+  const auto ms = std::chrono::duration_cast<milliseconds>(delay).count();
+  command->head = StrCat("DPUB ", topic, " ", ms, "\n");
+  AppendBig32(body.size(), &command->head);
+  return command;
+}
+
+struct ProducerCore::InboxLetter : Letter {
+  explicit InboxLetter(std::shared_ptr<ProducerCore> c) : core(std::move(c)) {}
+  void Open() noexcept override { core->OpenInbox(); }
+  const std::shared_ptr<ProducerCore> core;
+};
+
+ProducerCore::OnLoop::OnLoop(EventLoop& loop, ProducerCore* core)
+    : retry(loop, [core] { core->StartConnecting(); }),
+      sweep(loop, [core] { core->Sweep(); }),
+      delay(kLeastRetryDelay, kMostRetryDelay) {}
+
+ProducerCore::ProducerCore(std::shared_ptr<RuntimeCore> runtime, ProducerOptions options,
+                           std::shared_ptr<const TlsContext> tls)
+    : runtime_(std::move(runtime)),
+      options_(std::move(options)),
+      tls_(std::move(tls)),
+      loop_index_(runtime_->ChooseLoop()),
+      instance_(runtime_->NextInstance()) {}
+
+ProducerCore::~ProducerCore() = default;
+
+bool ProducerCore::Register() { return runtime_->Register(loop_index_, weak_from_this()); }
+
+// --- any thread ---------------------------------------------------------------------------------
+
+bool ProducerCore::Full(size_t more_bytes) const {
+  const size_t bytes = pending_bytes_.load(std::memory_order_relaxed);
+  return pending_.load(std::memory_order_relaxed) >= options_.max_pending ||
+         (bytes > 0 && bytes + more_bytes > options_.max_pending_bytes);
+}
+
+void ProducerCore::Push(Operation operation, const PublishCommand* command) {
+  if (command != nullptr) {
+    inbox_bytes_.Append(command->head);
+    inbox_bytes_.Append(command->body);
+    operation.bytes = command->head.size() + command->body.size();
+    operation.messages = command->messages;
+  }
+  pending_.fetch_add(1, std::memory_order_relaxed);
+  pending_bytes_.fetch_add(operation.bytes, std::memory_order_relaxed);
+  inbox_.push_back(std::move(operation));
+}
+
+void ProducerCore::Wake() {
+  if (runtime_->Post(loop_index_, std::make_unique<InboxLetter>(shared_from_this()))) return;
+  // The loops have ended, and what lived there is told so.
+  const std::lock_guard<std::mutex> lock(ended_mutex_);
+  left_ = true;
+  OpenInbox();
+}
+
+namespace {
+Error Stopped() { return Error{ErrorCode::kStopped, "stopped", ""}; }
+}  // namespace
+
+Expected<void> ProducerCore::PublishAndWait(const PublishCommand& command, Duration timeout) {
+  if (RuntimeCore::OnIoThread()) {
+    return Error{ErrorCode::kInvalidArgument, "a blocking call on an I/O thread", ""};
+  }
+  Waiting<Expected<void>> waiting;
+  Operation operation;
+  operation.inline_done = true;
+  operation.queued = std::chrono::steady_clock::now();
+  operation.deadline = operation.queued + timeout;
+  operation.done = [&waiting](Expected<void> result) { waiting.Give(std::move(result)); };
+  bool wake = false;
+  {
+    const size_t bytes = command.head.size() + command.body.size();
+    std::unique_lock<std::mutex> lock(mutex_);
+    if (Full(bytes) && !stopping_) {
+      ++waiting_for_room_;
+      const bool room =
+          room_.wait_until(lock, operation.deadline, [&] { return stopping_ || !Full(bytes); });
+      --waiting_for_room_;
+      if (!room) {
+        return Error{ErrorCode::kQueueFull, "too much is waiting for answers", options_.nsqd};
+      }
+    }
+    if (stopping_) return Stopped();
+    Push(std::move(operation), &command);
+    wake = !std::exchange(woken_, true);
+  }
+  if (wake) Wake();
+  return waiting.Take();
+}
+
+void ProducerCore::Publish(const PublishCommand& command, Callback done, bool inline_done) {
+  Operation operation;
+  operation.inline_done = inline_done || options_.callbacks_on_io_thread;
+  operation.queued = std::chrono::steady_clock::now();
+  operation.deadline = operation.queued + options_.publish_timeout;
+  bool wake = false;
+  std::optional<Error> refused;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (stopping_) {
+      refused = Stopped();
+    } else if (Full(command.head.size() + command.body.size())) {
+      refused = Error{ErrorCode::kQueueFull, "too much is waiting for answers", options_.nsqd};
+    } else {
+      operation.done = std::move(done);
+      Push(std::move(operation), &command);
+      wake = !std::exchange(woken_, true);
+    }
+  }
+  if (refused && done) done(std::move(*refused));
+  if (wake) Wake();
+}
+
+Expected<void> ProducerCore::WaitFor(Kind kind, Duration timeout) {
+  if (RuntimeCore::OnIoThread()) {
+    return Error{ErrorCode::kInvalidArgument, "a blocking call on an I/O thread", ""};
+  }
+  Waiting<Expected<void>> waiting;
+  Operation operation;
+  operation.kind = kind;
+  operation.inline_done = true;
+  operation.queued = std::chrono::steady_clock::now();
+  operation.deadline = operation.queued + timeout;
+  operation.done = [&waiting](Expected<void> result) { waiting.Give(std::move(result)); };
+  bool wake = false;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (closing_ || (stopping_ && kind == Kind::kConnect)) return Stopped();
+    Push(std::move(operation), nullptr);
+    wake = !std::exchange(woken_, true);
+  }
+  if (wake) Wake();
+  return waiting.Take();
+}
+
+Expected<void> ProducerCore::Connect(Duration timeout) { return WaitFor(Kind::kConnect, timeout); }
+Expected<void> ProducerCore::Flush(Duration timeout) { return WaitFor(Kind::kBarrier, timeout); }
+
+Expected<void> ProducerCore::Stop(Duration timeout) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (closing_) return Expected<void>();
+    stopping_ = true;
+    room_.notify_all();
+  }
+  Expected<void> flushed;
+  if (timeout > Duration::zero()) flushed = Flush(timeout);
+  bool wake = false;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    closing_ = true;
+    wake = !std::exchange(woken_, true);
+  }
+  if (wake) Wake();
+  return flushed;
+}
+
+ProducerStatus ProducerCore::status() const {
+  ProducerStatus status;
+  status.connected = connected_.load();
+  status.pending = pending_.load();
+  status.published = published_.load();
+  status.failed = failed_.load();
+  status.connects = connects_.load();
+  return status;
+}
+
+// --- the loop -----------------------------------------------------------------------------------
+
+void ProducerCore::OpenInbox() {
+  std::vector<Operation> operations;
+  Buffer bytes;
+  bool closing = false;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    operations.swap(inbox_);
+    std::swap(bytes, inbox_bytes_);
+    closing = closing_;
+    woken_ = false;
+  }
+  if (!left_ && here_ == nullptr && !operations.empty()) {
+    here_ = std::make_unique<OnLoop>(runtime_->loop(loop_index_), this);
+  }
+  Take(&operations, bytes.view());
+  if (closing) LeaveLoop();
+}
+
+void ProducerCore::Take(std::vector<Operation>* operations, std::string_view bytes) {
+  if (operations->empty()) return;
+  SteadyTime first = operations->front().deadline;
+  for (Operation& operation : *operations) {
+    first = std::min(first, operation.deadline);
+    waiting_.push_back(std::move(operation));
+  }
+  if (left_) {
+    FailWaiting(Stopped());
+    return;
+  }
+  ArmSweep(first);
+  if (here_->link != nullptr && here_->link->ready() && waiting_bytes_.empty()) {
+    // The usual way: one copy, straight into what the connection sends.
+    if (!bytes.empty()) here_->link->Send(bytes);
+    for (Operation& operation : waiting_) {
+      if (operation.kind == Kind::kConnect) {
+        Complete(&operation, Expected<void>());
+      } else {
+        outstanding_.push_back(std::move(operation));
+      }
+    }
+    waiting_.clear();
+    CompleteBarriers();
+    GiveBackRoom();
+    return;
+  }
+  waiting_bytes_.Append(bytes);
+  const bool only_barriers =
+      std::all_of(waiting_.begin(), waiting_.end(),
+                  [](const Operation& operation) { return operation.kind == Kind::kBarrier; });
+  if (only_barriers) {
+    // Nothing is before them, so they need no connection.
+    for (Operation& operation : waiting_) Complete(&operation, Expected<void>());
+    waiting_.clear();
+    GiveBackRoom();
+    return;
+  }
+  if (here_->link != nullptr) return;
+  // Somebody wants it now: the next attempt is brought forward.
+  const SteadyTime soonest = last_attempt_ + kLeastRetryDelay;
+  if (std::chrono::steady_clock::now() >= soonest) {
+    here_->retry.Cancel();
+    StartConnecting();
+  } else {
+    here_->retry.ArmAt(soonest);
+  }
+}
+
+void ProducerCore::StartConnecting() {
+  if (here_->link != nullptr) return;
+  last_attempt_ = std::chrono::steady_clock::now();
+  Log(Severity::kInfo, Event::kConnecting, "connecting to nsqd");
+  Link::Owner* const owner = this;
+  here_->link = std::make_unique<Link>(runtime_->loop(loop_index_), *runtime_, options_.nsqd,
+                                       options_.client, tls_, owner);
+  here_->link->Start();
+}
+
+void ProducerCore::OnReady(Link& /*link*/) {
+  connected_.store(true);
+  connects_.fetch_add(1);
+  here_->delay.Reset();
+  Log(Severity::kDebug, Event::kConnected, "connected");
+  SendWaiting();
+}
+
+void ProducerCore::SendWaiting() {
+  Link& link = *here_->link;
+  for (Operation& operation : waiting_) {
+    const std::string_view bytes = waiting_bytes_.view().substr(0, operation.bytes);
+    if (operation.kind == Kind::kConnect) {
+      Complete(&operation, Expected<void>());
+    } else if (operation.kind == Kind::kCommand && operation.bytes > 0 && operation.messages == 0) {
+      // Its waiter was told that it is not sent.
+      freed_ += 1;
+      freed_bytes_ += operation.bytes;
+    } else {
+      link.out().Append(bytes);
+      outstanding_.push_back(std::move(operation));
+    }
+    waiting_bytes_.Consume(bytes.size());
+  }
+  waiting_.clear();
+  waiting_bytes_.Shrink(0);
+  link.Flush();
+  CompleteBarriers();
+  GiveBackRoom();
+}
+
+// What waits for everything before it, with nothing before it.
+void ProducerCore::CompleteBarriers() {
+  while (!outstanding_.empty() && outstanding_.front().kind == Kind::kBarrier) {
+    Complete(&outstanding_.front(), Expected<void>());
+    outstanding_.pop_front();
+  }
+}
+
+void ProducerCore::OnResponse(Link& link, std::string_view text) {
+  if (outstanding_.empty()) {
+    Log(Severity::kError, Event::kServerError, StrCat("unexpected response ", GoQuoted(text)));
+    link.Close();
+    OnLost(link, Error{ErrorCode::kOutcomeUnknown, "unexpected response", link.address()});
+    return;
+  }
+  Operation operation = std::move(outstanding_.front());
+  outstanding_.pop_front();
+  if (text == kOkAnswer) {
+    Complete(&operation, Expected<void>());
+  } else {
+    Complete(&operation, Error{ErrorCode::kServerError, std::string(text), options_.nsqd});
+  }
+  CompleteBarriers();
+}
+
+void ProducerCore::OnServerError(Link& /*link*/, std::string_view text) {
+  Log(Severity::kError, Event::kServerError, StrCat("E ", text));
+  if (outstanding_.empty()) return;
+  Operation operation = std::move(outstanding_.front());
+  outstanding_.pop_front();
+  Complete(&operation, Error{ErrorCode::kServerError, std::string(text), options_.nsqd});
+  CompleteBarriers();
+}
+
+void ProducerCore::OnMessages(Link& /*link*/, std::span<const std::string_view> /*messages*/) {}
+
+void ProducerCore::OnReadDone(Link& /*link*/) { GiveBackRoom(); }
+
+void ProducerCore::OnWarning(Link& /*link*/, const std::string& text) {
+  Log(Severity::kWarning, Event::kNotGranted, text);
+}
+
+void ProducerCore::OnLost(Link& /*link*/, const Error& why) {
+  const bool was_up = connected_.exchange(false);
+  BuryLink();
+  Log(Severity::kError, was_up ? Event::kLost : Event::kConnectFailed, why.detail);
+  FailAll(&outstanding_, ErrorCode::kOutcomeUnknown, why);
+  // A refused handshake is not worth waiting for; a daemon that is down may be.
+  if (!options_.wait_while_down || why.code != ErrorCode::kConnectFailed) {
+    if (!was_up) FailWaiting(why);
+  }
+  GiveBackRoom();
+  here_->retry.ArmAfter(here_->delay.Next());
+}
+
+void ProducerCore::OnEnded(Link& /*link*/) {}
+
+void ProducerCore::BuryLink() { runtime_->loop(loop_index_).DeferDelete(std::move(here_->link)); }
+
+void ProducerCore::FailAll(std::deque<Operation>* operations, ErrorCode code, const Error& why) {
+  std::deque<Operation> failed;
+  failed.swap(*operations);
+  for (Operation& operation : failed) {
+    if (operation.kind == Kind::kBarrier) {
+      Complete(&operation, Expected<void>());  // all before it has been answered
+    } else {
+      Complete(&operation, Error{code, why.detail, options_.nsqd});
+    }
+  }
+}
+
+void ProducerCore::FailWaiting(const Error& why) {
+  FailAll(&waiting_, why.code == ErrorCode::kConnectFailed ? ErrorCode::kNotSent : why.code, why);
+  waiting_bytes_.Consume(waiting_bytes_.size());
+  waiting_bytes_.Shrink(0);
+}
+
+void ProducerCore::Complete(Operation* operation, Expected<void> result) {
+  ++freed_;
+  freed_bytes_ += operation->bytes;
+  if (operation->kind == Kind::kCommand) {
+    (result ? published_ : failed_).fetch_add(operation->messages, std::memory_order_relaxed);
+  }
+  Callback done = std::move(operation->done);
+  operation->done = nullptr;
+  if (!done) return;
+  if (operation->inline_done) {
+    done(std::move(result));
+  } else {
+    callbacks_.push_back([done = std::move(done), result = std::move(result)] { done(result); });
+  }
+}
+
+// Tells those who wait that something was completed, once for all that was.
+void ProducerCore::GiveBackRoom() {
+  if (!callbacks_.empty()) runtime_->callbacks().Run(&callbacks_);
+  if (freed_ == 0) return;
+  pending_.fetch_sub(std::exchange(freed_, 0), std::memory_order_relaxed);
+  pending_bytes_.fetch_sub(std::exchange(freed_bytes_, 0), std::memory_order_relaxed);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (waiting_for_room_ > 0) room_.notify_all();
+}
+
+void ProducerCore::ArmSweep(SteadyTime deadline) {
+  if (!here_->sweep.armed() || deadline < here_->sweep.when()) here_->sweep.ArmAt(deadline);
+}
+
+// Releases whoever has waited long enough. What was sent keeps its place: its answer may come.
+void ProducerCore::Sweep() {
+  const SteadyTime now = std::chrono::steady_clock::now();
+  std::optional<SteadyTime> next;
+  const auto note = [&next](SteadyTime when) { next = next ? std::min(*next, when) : when; };
+  for (std::deque<Operation>* queue : {&outstanding_, &waiting_}) {
+    const bool sent = queue == &outstanding_;
+    for (Operation& operation : *queue) {
+      if (!operation.done) continue;
+      if (operation.deadline > now) {
+        note(operation.deadline);
+        continue;
+      }
+      const Callback done = std::exchange(operation.done, nullptr);
+      const Error late{sent ? ErrorCode::kTimedOut : ErrorCode::kNotSent,
+                       sent ? "no answer in time" : "not connected in time", options_.nsqd};
+      if (operation.kind == Kind::kCommand) failed_.fetch_add(operation.messages);
+      if (!sent) operation.messages = 0;  // not to be sent any more
+      if (operation.inline_done) {
+        done(late);
+      } else {
+        callbacks_.push_back([done, late] { done(late); });
+      }
+    }
+  }
+  // A server that answers nothing for so long will not; what is behind it must not wait for ever.
+  if (!outstanding_.empty()) {
+    const Operation& oldest = outstanding_.front();
+    const SteadyTime limit = oldest.deadline + (oldest.deadline - oldest.queued);
+    if (limit <= now && here_->link != nullptr) {
+      here_->link->Close();
+      OnLost(*here_->link, Error{ErrorCode::kOutcomeUnknown, "no answer in time", options_.nsqd});
+      return;
+    }
+    note(limit);
+  }
+  GiveBackRoom();
+  if (next) here_->sweep.ArmAt(*next);
+}
+
+void ProducerCore::LeaveLoop() noexcept {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+    closing_ = true;
+    room_.notify_all();
+    // No letter may come any more that would open it.
+    for (Operation& operation : inbox_) waiting_.push_back(std::move(operation));
+    inbox_.clear();
+    inbox_bytes_.Consume(inbox_bytes_.size());
+  }
+  if (std::exchange(left_, true)) {
+    FailWaiting(Stopped());
+    GiveBackRoom();
+    return;
+  }
+  connected_.store(false);
+  FailAll(&outstanding_, ErrorCode::kOutcomeUnknown, Stopped());
+  FailWaiting(Stopped());
+  GiveBackRoom();
+  if (here_ != nullptr && here_->link != nullptr) here_->link->Close();
+  here_.reset();
+}
+
+void ProducerCore::Log(Severity severity, Event event, std::string text) const {
+  if (!runtime_->Logs(severity)) return;
+  runtime_->Log({severity, event, instance_, "", "", options_.nsqd, std::move(text)});
+}
+
+}  // namespace nsq::client
