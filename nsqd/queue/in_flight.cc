@@ -7,25 +7,25 @@
 namespace nsq::nsqd {
 namespace {
 
-constexpr size_t kFirstTableSize = 16;
+constexpr int kFirstTableBits = 4;
 constexpr uint32_t kCutShort = 0;  // the list of deadlines that TOUCH could not move far enough
-
-// Sixteen neighbours, which are delivered and finished together, share a cache line; the lines are
-// spread. (The plain number would make a long run of what was requeued and a run of new messages
-// with the same low bits step over each other at every operation.)
-size_t Hash(Sequence sequence) {
-  constexpr uint64_t kGoldenRatio = 0x9E3779B97F4A7C15;
-  const uint64_t line = (sequence.value >> 4) * kGoldenRatio;
-  return static_cast<size_t>(((line >> 28) & ~uint64_t{15}) | (sequence.value & 15));
-}
 
 }  // namespace
 
-InFlight::InFlight() : table_(kFirstTableSize, kNone), lists_(1) {}
+InFlight::InFlight()
+    : table_(size_t{1} << kFirstTableBits, kNone), shift_(64 - kFirstTableBits), lists_(1) {}
+
+// By the golden ratio numbers that count by one fall far from each other and evenly, so that even
+// a full window of messages hardly ever meets in a slot (Knuth, The Art of Computer Programming,
+// 6.4).
+size_t InFlight::Ideal(Sequence sequence) const {
+  constexpr uint64_t kGoldenRatio = 0x9E3779B97F4A7C15;
+  return static_cast<size_t>((sequence.value * kGoldenRatio) >> shift_);
+}
 
 size_t InFlight::Slot(Sequence sequence) const {
   const size_t mask = table_.size() - 1;
-  size_t slot = Hash(sequence) & mask;
+  size_t slot = Ideal(sequence);
   while (table_[slot] != kNone && pool_[table_[slot]].sequence != sequence) {
     slot = (slot + 1) & mask;
   }
@@ -35,6 +35,7 @@ size_t InFlight::Slot(Sequence sequence) const {
 void InFlight::Grow() {
   std::vector<uint32_t> old(2 * table_.size(), kNone);
   old.swap(table_);
+  --shift_;
   for (const uint32_t index : old) {
     if (index != kNone) table_[Slot(pool_[index].sequence)] = index;
   }
@@ -126,7 +127,7 @@ void InFlight::Remove(Entry* entry) {
   const size_t mask = table_.size() - 1;
   size_t hole = Slot(entry->sequence);
   for (size_t slot = (hole + 1) & mask; table_[slot] != kNone; slot = (slot + 1) & mask) {
-    const size_t ideal = Hash(pool_[table_[slot]].sequence) & mask;
+    const size_t ideal = Ideal(pool_[table_[slot]].sequence);
     if (((slot - ideal) & mask) >= ((slot - hole) & mask)) {
       table_[hole] = table_[slot];
       hole = slot;

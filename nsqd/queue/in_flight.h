@@ -76,6 +76,7 @@ class InFlight {
     uint32_t tail = kNone;
   };
 
+  size_t Ideal(Sequence sequence) const;
   size_t Slot(Sequence sequence) const;
   void Grow();
   uint32_t ListFor(Duration timeout);
@@ -86,6 +87,7 @@ class InFlight {
   std::vector<Entry> pool_;
   uint32_t free_ = kNone;        // through Entry::next
   std::vector<uint32_t> table_;  // a power of two of entry indices, kNone: empty
+  int shift_;                    // what is left of a hash is an index of table_
   size_t size_ = 0;
   // lists_[0] is for deadlines cut short by the latest allowed; kept in order by search.
   std::vector<List> lists_;

@@ -1,52 +1,50 @@
 #include "nsqd/storage/sequence.h"
 
-#include <array>
+#include "common/event/buffer.h"
 
 namespace nsq::nsqd {
 namespace {
 
-// Two digits at a time: an id is formatted for each delivery.
-constexpr std::array<char, 512> MakePairs() {
-  constexpr char digits[] = "0123456789abcdef";
-  std::array<char, 512> pairs{};
-  for (size_t i = 0; i < 256; ++i) {
-    pairs[2 * i] = digits[i >> 4];
-    pairs[2 * i + 1] = digits[i & 15];
-  }
-  return pairs;
-}
-constexpr std::array<char, 512> kPairs = MakePairs();
+// An id is formatted for each delivery and parsed for each FIN: eight digits at a time, as the
+// bytes of one number, the first digit in the highest byte.
 
-constexpr std::array<int8_t, 256> MakeValues() {
-  std::array<int8_t, 256> values{};
-  for (auto& v : values) v = -1;
-  for (int i = 0; i < 10; ++i) values[static_cast<size_t>('0' + i)] = static_cast<int8_t>(i);
-  for (int i = 0; i < 6; ++i) values[static_cast<size_t>('a' + i)] = static_cast<int8_t>(10 + i);
-  return values;
+constexpr uint64_t kEach = 0x0101010101010101;  // times n: n in every byte
+
+uint64_t DigitsOf(uint32_t bits) {
+  uint64_t x = bits;
+  x = (x << 16 | x) & 0x0000FFFF0000FFFF;
+  x = (x << 8 | x) & 0x00FF00FF00FF00FF;
+  x = (x << 4 | x) & 0x0F0F0F0F0F0F0F0F;
+  const uint64_t is_letter = (x + 6 * kEach) >> 4 & kEach;
+  return x + '0' * kEach + is_letter * ('a' - '0' - 10);
 }
-constexpr std::array<int8_t, 256> kValues = MakeValues();
+
+// Of what are no digits, something.
+uint32_t BitsOf(uint64_t digits) {
+  const uint64_t is_letter = digits >> 6 & kEach;
+  uint64_t x = ((digits & 0x0F * kEach) + is_letter * 9) & 0x0F * kEach;
+  x = (x >> 4 | x) & 0x00FF00FF00FF00FF;
+  x = (x >> 8 | x) & 0x0000FFFF0000FFFF;
+  return static_cast<uint32_t>(x >> 16 | x);
+}
 
 }  // namespace
 
 void FormatMessageId(uint16_t node, Sequence sequence, char* to) {
   const uint64_t bits = (uint64_t{node} << kSequenceBits) | (sequence.value & kSequenceMask);
-  for (int i = 0; i < 8; ++i) {
-    const size_t byte = (bits >> (56 - 8 * i)) & 0xFF;
-    to[2 * i] = kPairs[2 * byte];
-    to[2 * i + 1] = kPairs[2 * byte + 1];
-  }
+  StoreBig64(to, DigitsOf(static_cast<uint32_t>(bits >> 32)));
+  StoreBig64(to + 8, DigitsOf(static_cast<uint32_t>(bits)));
 }
 
 std::optional<Sequence> ParseMessageId(uint16_t node, std::string_view id) {
   if (id.size() != kMessageIdBytes) return std::nullopt;
-  uint64_t bits = 0;
-  int bad = 0;
-  for (const char c : id) {
-    const int8_t value = kValues[static_cast<uint8_t>(c)];
-    bad |= value;
-    bits = (bits << 4) | (static_cast<uint64_t>(value) & 15);
-  }
-  if (bad < 0 || (bits >> kSequenceBits) != node) return std::nullopt;
+  const uint64_t high = LoadBig64(id.data());
+  const uint64_t low = LoadBig64(id.data() + 8);
+  const uint64_t bits = uint64_t{BitsOf(high)} << 32 | BitsOf(low);
+  // Whatever does not come out again was not written by us.
+  const bool is_ours = DigitsOf(static_cast<uint32_t>(bits >> 32)) == high &&
+                       DigitsOf(static_cast<uint32_t>(bits)) == low;
+  if (!is_ours || (bits >> kSequenceBits) != node) return std::nullopt;
   return Sequence{bits & kSequenceMask};
 }
 
