@@ -52,7 +52,9 @@ TEST(MessageIdTest, EveryByteInEveryPlaceIsADigitOrNone) {
         continue;
       }
       ASSERT_EQ(parsed.has_value(), is_id) << place << " " << byte;
-      if (is_id) EXPECT_EQ(parsed->value, std::stoull(id, nullptr, 16));
+      if (is_id) {
+        EXPECT_EQ(parsed->value, std::stoull(id, nullptr, 16));
+      }
     }
   }
 }
