@@ -62,6 +62,9 @@ void HttpApi::AddRoutes(http::Router* router) {
   // What has parameters reads a body too, and ignores it.
   const auto add_reading = [&](auto... route) { add_with(http::BodyUse::Skipped(), route...); };
   add(Method::kGet, "/ping", [](Exchange& exchange) { exchange.Plain(200, "OK"); });
+  // One loop, in memory: who gets an answer has been told that it turns.
+  add(Method::kGet, "/livez", [](Exchange& exchange) { exchange.Plain(200, "OK"); });
+  add(Method::kGet, "/readyz", [](Exchange& exchange) { exchange.Plain(200, "OK"); });
   add(Method::kGet, "/info",
       [](Exchange& exchange) { exchange.Json(StrCat("{\"version\":\"", kVersion, "\"}")); });
   add(Method::kGet, "/topics",

@@ -14,7 +14,7 @@ namespace nsq::lookupd {
 
 // The HTTP routes: what consumers, nsqd and nsqadmin ask, and what nsqadmin and people order.
 //
-//   GET   /ping /info /topics /channels /lookup /nodes /debug
+//   GET   /ping /livez /readyz /info /topics /channels /lookup /nodes /debug
 //   POST  /topic/create /topic/delete /topic/tombstone /channel/create /channel/delete
 //
 // Parameters stand in the query alone; bodies are ignored.

@@ -54,7 +54,14 @@ class Reader : public nlohmann::json_sax<nlohmann::json> {
   Status status() const { return error_.empty() ? Status() : Status(Code::kInvalid, error_); }
 
   bool null() override { return true; }
-  bool boolean(bool) override { return WrongUnlessUnknown("bool"); }
+  bool boolean(bool value) override {
+    // Ours: other nsqds do not say it.
+    if (depth_ == 1 && key_ == "draining") {
+      peer_->draining = value;
+      return true;
+    }
+    return WrongUnlessUnknown("bool");
+  }
   bool number_integer(number_integer_t value) override { return Integer(value); }
   bool number_unsigned(number_unsigned_t value) override {
     if (value > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) return Float();

@@ -78,6 +78,7 @@ void OpenPeer(const Peer& peer, Writer* json) {
   json->Key("version").Text(peer.version);
   json->Key("topology_zone").Text(peer.topology_zone);
   json->Key("topology_region").Text(peer.topology_region);
+  if (peer.draining) json->Key("draining").Bool(true);
 }
 
 void WriteDumped(const RegistrationDb::DumpedProducer& producer, Writer* json) {

@@ -32,6 +32,7 @@ struct Peer {
   std::string version;
   std::string topology_zone;
   std::string topology_region;
+  bool draining = false;  // takes nothing more, has messages left for consumers
 };
 
 // Who has which topic and channel, in memory only: nsqds tell it anew whenever they connect.

@@ -48,6 +48,10 @@ struct Options {
   std::string topology_zone;
   bool topology_aware = false;  // near consumers first
 
+  // leaving
+  bool drain_on_sigterm = false;
+  Duration drain_timeout = std::chrono::minutes(5);  // zero: none
+
   // storage
   std::string data_path;
   Durability durability = Durability::kOs;

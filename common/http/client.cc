@@ -225,7 +225,8 @@ struct Client::Call {
 
   // `Get "http://...": why`
   Status Failed(Code code, std::string_view why) const {
-    return Status(code, StrCat(method == "GET" ? "Get" : "Post", " \"", url, "\": ", why));
+    const std::string_view word = method == "GET" ? "Get" : method == "PUT" ? "Put" : "Post";
+    return Status(code, StrCat(word, " \"", url, "\": ", why));
   }
 };
 
@@ -246,6 +247,11 @@ Result<Response> Client::Get(const std::string& url, const Headers& headers) {
 Result<Response> Client::Post(const std::string& url, std::string_view body,
                               const Headers& headers) {
   return Ask({"POST", url, std::string(body), headers, {}});
+}
+
+Result<Response> Client::Put(const std::string& url, std::string_view body,
+                             const Headers& headers) {
+  return Ask({"PUT", url, std::string(body), headers, {}});
 }
 
 namespace {

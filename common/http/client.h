@@ -53,6 +53,7 @@ class Client {
   // Whatever the server answers, any status.
   Result<Response> Get(const std::string& url, const Headers& headers = {});
   Result<Response> Post(const std::string& url, std::string_view body, const Headers& headers = {});
+  Result<Response> Put(const std::string& url, std::string_view body, const Headers& headers = {});
 
   // The body of a 200; any other status is an error: kNotFound for 404, kInvalid for the rest, with
   // the detail `got response 404 Not Found "{\"message\":\"TOPIC_NOT_FOUND\"}"`.

@@ -20,6 +20,7 @@
 #include "common/log.h"
 #include "common/version.h"
 #include "nsqd/daemon/auth/auth_desk.h"
+#include "nsqd/daemon/drain.h"
 #include "nsqd/daemon/lookup/lookup_peers.h"
 #include "nsqd/daemon/loop_backend.h"
 #include "nsqd/daemon/tls/tls_setup.h"
@@ -90,6 +91,22 @@ struct Daemon::UseTls : Letter {
   TlsContexts contexts;
 };
 
+struct Daemon::DrainOrder : Letter {
+  DrainOrder(Daemon* d, std::optional<Duration> t) : daemon(d), timeout(t) {}
+  void Open() noexcept override {
+    if (daemon->stopping_) return;
+    LookupPeers* const peers = daemon->lookup_->peers();
+    if (peers != nullptr) peers->SetDraining(timeout.has_value());
+    if (timeout) {
+      daemon->drain_->Begin(*timeout);
+    } else {
+      daemon->drain_->Cancel();
+    }
+  }
+  Daemon* const daemon;
+  const std::optional<Duration> timeout;  // nothing: cancel
+};
+
 struct Daemon::NewAddresses : Letter {
   NewAddresses(LookupDesk* d, std::vector<std::string> a) : desk(d), addresses(std::move(a)) {}
   void Open() noexcept override {
@@ -131,14 +148,17 @@ Daemon::Daemon(const Options& options, ConfigReader config)
       pool_(std::make_unique<HelperPool>(kDiskThreads)),
       lookup_pool_(std::make_unique<HelperPool>(kLookupThreads)),
       addresses_(options.lookupd_tcp_addresses) {
-  world_ = std::make_unique<ShardWorld>(
-      ShardWorld{options_, *pool_, PosixFiles(), placement_, health_, {}, nullptr, nullptr});
+  world_ = std::make_unique<ShardWorld>(ShardWorld{
+      options_, *pool_, PosixFiles(), placement_, health_, {}, nullptr, nullptr, nullptr});
   for (size_t i = 0; i < static_cast<size_t>(options.loops); ++i) {
     workers_.push_back(std::make_unique<Worker>(*this, *world_, i));
     world_->shards.push_back(workers_.back()->shard.get());
   }
   lookup_ = std::make_unique<LookupDesk>(workers_[0]->loop);
   world_->lookup = lookup_.get();
+  drain_ = std::make_unique<Drain>(workers_[0]->loop, *workers_[0]->shard, [this] { BeginStop(); });
+  world_->drain = drain_.get();
+  sigterm_drains_ = options_.drain_on_sigterm;
   if (!options_.auth_http_addresses.empty()) {
     AuthConfig auth;
     auth.addresses = options_.auth_http_addresses;
@@ -161,6 +181,7 @@ Daemon::~Daemon() {
   // What lives on the loops goes first, then who writes to them, then they.
   listener_.reset();
   signals_.reset();
+  drain_.reset();
   lookup_->Stop();
   for (const auto& worker : workers_) {
     worker->loop.Adopt();
@@ -321,9 +342,9 @@ void Daemon::Serve() {
 void Daemon::Run() {
   EventLoop& loop = workers_[0]->loop;
   IgnoreSignals({SIGPIPE, SIGHUP});
-  signals_ = std::make_unique<SignalWatch>(
-      loop, std::initializer_list<int>{SIGINT, SIGTERM, SIGHUP},
-      [this](int signal) { signal == SIGHUP ? ReloadTls() : BeginStop(); });
+  signals_ =
+      std::make_unique<SignalWatch>(loop, std::initializer_list<int>{SIGINT, SIGTERM, SIGHUP},
+                                    [this](int signal) { OnSignal(signal); });
   Serve();
   loop.Run();
   NSQ_LOG(kInfo, "NSQ: bye");
@@ -348,8 +369,38 @@ void Daemon::Stop() {
   workers_[0]->loop.Post(std::make_unique<StopLetter>(this));
 }
 
+// The first SIGTERM may ask for a drain; any other signal means at once.
+void Daemon::OnSignal(int signal) {
+  if (signal == SIGHUP) {
+    ReloadTls();
+  } else if (signal != SIGTERM || !std::exchange(sigterm_drains_, false)) {
+    BeginStop();
+  } else if (!drain_->draining()) {
+    StartDrain(std::nullopt);
+  }
+}
+
+void Daemon::StartDrain(std::optional<Duration> timeout) {
+  drain_->Announce();
+  workers_[0]->loop.Post(
+      std::make_unique<DrainOrder>(this, timeout.value_or(options_.drain_timeout)));
+}
+
+void Daemon::CancelDrain() {
+  workers_[0]->loop.Post(std::make_unique<DrainOrder>(this, std::nullopt));
+}
+
+DrainState Daemon::drain_state() const { return drain_->state(); }
+
+std::vector<EventLoop*> Daemon::loops() const {
+  std::vector<EventLoop*> loops;
+  for (const auto& worker : workers_) loops.push_back(&worker->loop);
+  return loops;
+}
+
 void Daemon::BeginStop() {
   if (std::exchange(stopping_, true)) return;
+  drain_->Stop();
   NSQ_LOG(kInfo, "TCP: closing ", LocalAddress(tcp_socket_.get()));
   listener_.reset();
   tcp_socket_.Reset();

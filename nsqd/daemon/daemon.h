@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -28,6 +29,7 @@ class SignalWatch;
 namespace nsq::nsqd {
 
 class AuthDesk;
+class Drain;
 
 // What is bound: -1 for a Unix socket, 0 when off.
 struct BoundPorts {
@@ -60,6 +62,13 @@ class Daemon {
 
   // --- any thread
 
+  // Refuses publishing from now on, and stops when nothing is left or after `timeout` (nothing:
+  // --drain-timeout; zero: never). Takes effect before it returns.
+  void StartDrain(std::optional<Duration> timeout);
+  void CancelDrain();
+  DrainState drain_state() const;
+
+  std::vector<EventLoop*> loops() const;
   const Health& health() const { return health_; }
   WallTime start_time() const { return start_time_; }
   const BoundPorts& ports() const { return ports_; }
@@ -70,6 +79,7 @@ class Daemon {
  private:
   struct Worker;  // one loop with what lives on it
   struct AdoptSocket;
+  struct DrainOrder;
   struct NewAddresses;
   struct Phase;
   struct PhaseDone;
@@ -81,6 +91,7 @@ class Daemon {
   Status LoadTopics();
   void Serve();
   void OnAccept(UniqueFd fd);
+  void OnSignal(int signal);
   void BeginStop();
   void RemoveUnixSockets();
   void OnPhaseDone();
@@ -108,6 +119,8 @@ class Daemon {
   std::unique_ptr<SignalWatch> signals_;
   size_t next_worker_ = 0;
 
+  std::unique_ptr<Drain> drain_;
+  bool sigterm_drains_ = false;  // --drain-on-sigterm, and none has come yet
   bool has_tls_ = false;
   bool stopping_ = false;
   int phase_ = 0;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "nsqd/daemon/daemon.h"
+#include "nsqd/daemon/loop_check.h"
 #include "nsqd/daemon/shard.h"
 
 namespace nsq::nsqd {
@@ -26,6 +27,10 @@ class HttpPublish : public Publisher {
 };
 
 }  // namespace
+
+LoopBackend::LoopBackend(Daemon& daemon, Shard& shard) : daemon_(daemon), shard_(shard) {}
+
+LoopBackend::~LoopBackend() = default;
 
 const Options& LoopBackend::options() const { return shard_.options(); }
 
@@ -58,6 +63,17 @@ MemoryStats LoopBackend::Memory() {
   stats.heap_idle_bytes = info.fordblks;
   return stats;
 }
+
+void LoopBackend::CheckLoops(std::function<void(const std::vector<std::string>&)> done) {
+  if (check_ == nullptr) check_ = std::make_unique<LoopCheck>(shard_.loop(), daemon_.loops());
+  check_->Check(std::move(done));
+}
+
+DrainState LoopBackend::Drain() { return daemon_.drain_state(); }
+
+void LoopBackend::StartDrain(std::optional<Duration> timeout) { daemon_.StartDrain(timeout); }
+
+void LoopBackend::CancelDrain() { daemon_.CancelDrain(); }
 
 int LoopBackend::tcp_port() const { return daemon_.ports().tcp; }
 int LoopBackend::http_port() const { return daemon_.ports().http; }

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,6 +11,7 @@
 namespace nsq::nsqd {
 
 class Daemon;
+class LoopCheck;
 class Shard;
 
 // The HTTP API's view of the daemon from one loop.
@@ -15,7 +19,8 @@ class Shard;
 // Home: its shard's loop.
 class LoopBackend : public Backend {
  public:
-  LoopBackend(Daemon& daemon, Shard& shard) : daemon_(daemon), shard_(shard) {}
+  LoopBackend(Daemon& daemon, Shard& shard);
+  ~LoopBackend() override;
 
   const Options& options() const override;
   void Publish(std::string_view topic, std::span<const std::string_view> bodies, Duration defer,
@@ -27,6 +32,10 @@ class LoopBackend : public Backend {
   std::string Health() override;
   WallTime start_time() const override;
   MemoryStats Memory() override;
+  void CheckLoops(std::function<void(const std::vector<std::string>&)> done) override;
+  DrainState Drain() override;
+  void StartDrain(std::optional<Duration> timeout) override;
+  void CancelDrain() override;
   int tcp_port() const override;
   int http_port() const override;
   std::vector<std::string> lookupd_addresses() override;
@@ -36,6 +45,7 @@ class LoopBackend : public Backend {
  private:
   Daemon& daemon_;
   Shard& shard_;
+  std::unique_ptr<LoopCheck> check_;  // made when it is first asked for: all loops are there then
 };
 
 }  // namespace nsq::nsqd

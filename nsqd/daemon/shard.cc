@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "nsqd/daemon/auth/auth_desk.h"
+#include "nsqd/daemon/drain.h"
 #include "nsqd/daemon/health.h"
 #include "nsqd/daemon/lookup_desk.h"
 #include "nsqd/daemon/placement.h"
@@ -292,7 +293,7 @@ Result<Topic*> Shard::LocalTopic(std::string_view topic) {
 
 void Shard::EnsureTopic(std::string_view topic) {
   home_.Assert();
-  if (FindTopic(topic) != nullptr) return;
+  if (FindTopic(topic) != nullptr || draining()) return;
   const size_t home = HomeOf(topic);
   if (home == index_) {
     (void)GetOrCreateTopic(topic);  // whoever publishes to it hears why it cannot be made
@@ -338,6 +339,23 @@ void Shard::OnDiskStatus(const Topic& topic, const Status& status) {
 void Shard::Publish(std::string_view topic, std::span<const std::string_view> bodies,
                     Duration defer, Publisher* publisher, uint64_t ticket) {
   home_.Assert();
+  if (draining()) {
+    Refuse(publisher, ticket, Status(Code::kUnavailable, "draining"));
+  } else {
+    Accept(topic, bodies, defer, publisher, ticket);
+  }
+}
+
+bool Shard::draining() const { return world_.drain != nullptr && world_.drain->draining(); }
+
+void Shard::Refuse(Publisher* publisher, uint64_t ticket, const Status& why) {
+  auto refusal = std::make_unique<PublishAnswers>();
+  refusal->answers.push_back({publisher, ticket, why});
+  loop_.Post(std::move(refusal));
+}
+
+void Shard::Accept(std::string_view topic, std::span<const std::string_view> bodies, Duration defer,
+                   Publisher* publisher, uint64_t ticket) {
   if (Topic* const here = FindTopic(topic)) {
     here->Publish(bodies, defer, publisher, ticket);
     return;
@@ -364,10 +382,7 @@ void Shard::PublishHere(std::string_view topic, std::span<const std::string_view
     (*here)->Publish(bodies, defer, publisher, ticket);
     return;
   }
-  // Refused like any other answer: by a letter, never from inside the call.
-  auto refusal = std::make_unique<PublishAnswers>();
-  refusal->answers.push_back({publisher, ticket, here.status()});
-  loop_.Post(std::move(refusal));
+  Refuse(publisher, ticket, here.status());
 }
 
 Shard::PublishBatch& Shard::BatchFor(size_t shard) {
@@ -410,7 +425,7 @@ void Shard::AcceptBatch(PublishBatch& batch) {
     }
     const std::string& topic = batch.topics[item.topic];
     (void)HomeNow(topic);
-    Publish(topic, bodies, item.defer, publisher, i);
+    Accept(topic, bodies, item.defer, publisher, i);
   }
 }
 

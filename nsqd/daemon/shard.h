@@ -26,6 +26,7 @@ class TlsContext;
 namespace nsq::nsqd {
 
 class AuthDesk;
+class Drain;
 class Files;
 class Health;
 class LookupDesk;
@@ -44,6 +45,7 @@ struct ShardWorld {
   std::vector<Shard*> shards;    // by loop
   LookupDesk* lookup = nullptr;  // } set before the loops run
   AuthDesk* auth = nullptr;      // } null: no auth servers
+  const Drain* drain = nullptr;  // } null: never (tests)
 };
 
 // Everything of nsqd that lives on one loop: the topics at home here, the sessions of clients that
@@ -148,6 +150,12 @@ class Shard : public Broker, private TopicObserver {
   DaemonStats StatsHere(const StatsFilter& filter) const NSQ_REQUIRES(home_);
   void OnStats(uint64_t number, DaemonStats part);
   void SendMail();
+  bool draining() const;
+  // As Publish, from whoever it comes.
+  void Accept(std::string_view topic, std::span<const std::string_view> bodies, Duration defer,
+              Publisher* publisher, uint64_t ticket) NSQ_REQUIRES(home_);
+  // Answered as any publish is: by a letter, never from inside the call.
+  void Refuse(Publisher* publisher, uint64_t ticket, const Status& why);
 
   EventLoop& loop_;
   const Home& home_;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/config/config.h"
+#include "common/config/duration.h"
 #include "common/http/exchange.h"
 #include "common/log.h"
 #include "common/strings.h"
@@ -18,6 +19,7 @@
 #include "common/wire/json.h"
 #include "common/wire/names.h"
 #include "nsqd/http/debug_routes.h"
+#include "nsqd/http/health_routes.h"
 #include "nsqd/http/publish_body.h"
 #include "nsqd/http/stats_json.h"
 #include "nsqd/http/stats_page.h"
@@ -31,6 +33,7 @@ using http::Method;
 
 constexpr std::string_view kLookupdAddresses = "nsqlookupd_tcp_addresses";
 constexpr std::string_view kLogLevel = "log_level";
+constexpr std::string_view kDrain = "drain";
 
 // False if the query cannot be parsed: then the request is answered.
 bool HasValidQuery(Exchange& exchange) {
@@ -97,6 +100,14 @@ bool IsBinary(const http::Params& params) {
   return true;
 }
 
+std::string DrainJson(const DrainState& drain) {
+  if (!drain.draining) return R"({"draining":false})";
+  std::string json = StrCat(R"({"draining":true,"waiting":)", drain.waiting, R"(,"in_flight":)",
+                            drain.in_flight, R"(,"deferred":)", drain.deferred);
+  if (drain.deadline) json += StrCat(R"(,"deadline":)", UnixSeconds(*drain.deadline));
+  return json + "}";
+}
+
 // Keeps of each topic only that channel, and of the topics only those that have it.
 void KeepChannel(const std::string& channel, std::vector<TopicStats>* topics) {
   for (TopicStats& topic : *topics) {
@@ -153,6 +164,7 @@ Api::Api(Backend& backend) : backend_(backend) {
   add_action("/channel/unpause", TopicAction::kUnpauseChannel, &Api::ActOnChannel);
 
   AddDebugRoutes(&router_);
+  AddHealthRoutes(backend_, &router_);
 }
 
 void Api::Ping(Request exchange) {
@@ -213,6 +225,7 @@ void Api::Publish(Request exchange) {
     }
     defer = *parsed;
   }
+  if (backend_.Drain().draining) return exchange->Error(503, "DRAINING");
   backend_.Publish(topic, {&body, 1}, defer, AnswerPublish(std::move(exchange), topic));
 }
 
@@ -240,6 +253,7 @@ void Api::PublishMany(Request exchange) {
     if (bodies.error.empty()) return exchange->Text("OK");
     return exchange->Error(413, bodies.error);
   }
+  if (backend_.Drain().draining) return exchange->Error(503, "DRAINING");
   backend_.Publish(topic, bodies.messages, Duration::zero(),
                    AnswerPublish(std::move(exchange), topic));
 }
@@ -370,6 +384,7 @@ void Api::SetTopicConfig(Request exchange) {
 }
 
 void Api::GetOption(Request exchange) {
+  if (exchange->request().param == kDrain) return exchange->Json(DrainJson(backend_.Drain()));
   const Result<Backend::ConfigValue> value = backend_.GetConfig(exchange->request().param);
   if (!value.ok()) return exchange->Error(400, "INVALID_OPTION");
   if (value->json) {
@@ -397,6 +412,15 @@ void Api::PutOption(Request exchange) {
     const std::optional<LogLevel> level = ParseLogLevel(body);
     if (!level) return exchange->Error(400, "INVALID_VALUE");
     SetLogLevel(*level);
+  } else if (option == kDrain) {
+    const std::optional<Duration> timeout = ParseGoDuration(body);
+    if (body == "false") {
+      backend_.CancelDrain();
+    } else if (body == "true" || (timeout && *timeout >= Duration::zero())) {
+      backend_.StartDrain(timeout);
+    } else {
+      return exchange->Error(400, "INVALID_VALUE");
+    }
   } else {
     return exchange->Error(400, "INVALID_OPTION");
   }

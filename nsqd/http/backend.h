@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,6 +27,16 @@ struct MemoryStats {
   uint64_t heap_idle_bytes = 0;
   uint64_t heap_in_use_bytes = 0;
   uint64_t heap_released_bytes = 0;
+};
+
+// How far the way out of the cluster is; see daemon/drain.h.
+struct DrainState {
+  bool draining = false;  // publishing is refused
+  // What is left, as it was a moment ago.
+  uint64_t waiting = 0;
+  uint64_t in_flight = 0;
+  uint64_t deferred = 0;
+  std::optional<WallTime> deadline;
 };
 
 enum class TopicAction {
@@ -79,6 +90,16 @@ class Backend {
   // What is bound: -1 for a Unix socket, 0 when off.
   virtual int tcp_port() const = 0;
   virtual int http_port() const = 0;
+
+  // The names of loops that do not turn, asked anew.
+  virtual void CheckLoops(std::function<void(const std::vector<std::string>&)> done) = 0;
+
+  // --- leaving; at once for all loops
+
+  virtual DrainState Drain() = 0;
+  // Again: with a new timeout. Nothing: --drain-timeout; zero: none.
+  virtual void StartDrain(std::optional<Duration> timeout) = 0;
+  virtual void CancelDrain() = 0;
 
   // --- options that can be changed while running
 

@@ -83,8 +83,8 @@ Status CheckRanges(const Config& config) {
   for (const char* const name : {"sync-timeout", "output-buffer-timeout", "msg-timeout"}) {
     if (config.Time(name) <= Duration::zero()) return Invalid(StrCat("--", name, " must be > 0"));
   }
-  if (config.Time("max-defer-timeout") < Duration::zero()) {
-    return Invalid("--max-defer-timeout must be >= 0");
+  for (const char* const name : {"max-defer-timeout", "drain-timeout"}) {
+    if (config.Time(name) < Duration::zero()) return Invalid(StrCat("--", name, " must be >= 0"));
   }
   for (const char* const name :
        {"broadcast-tcp-port", "broadcast-http-port", "max-channel-consumers"}) {
@@ -143,6 +143,9 @@ Result<Options> CheckOptions(const Config& config, std::vector<std::string>* war
   for (const std::string& experiment : config.Strings("enable-experiment")) {
     options.topology_aware |= experiment == "topology-aware-consumption";
   }
+
+  options.drain_on_sigterm = config.Bool("drain-on-sigterm");
+  options.drain_timeout = config.Time("drain-timeout");
 
   options.data_path = config.String("data-path");
   options.durability = *ParseDurability(config.String("durability"));

@@ -46,6 +46,12 @@ std::vector<Flag> FlagTable(const std::string& hostname) {
   add("loops", "loops", kInt, loops,
       "event loops, each a thread; topics and connections are spread over them");
 
+  add("drain-on-sigterm", "drain_on_sigterm", kBool, "false",
+      "drain at the first SIGTERM: refuse to publish, let consumers finish what there is, then "
+      "leave; a second one stops at once");
+  add("drain-timeout", "drain_timeout", kDuration, "5m0s",
+      "the longest that a drain may take, then the rest stays on the disk; 0: as long as it takes");
+
   group = "Network and discovery";
   add("tcp-address", "tcp_address", kString, "0.0.0.0:4150",
       "<addr>:<port> to listen on for TCP clients, or the path of a Unix socket");

@@ -18,6 +18,7 @@ struct LookupIdentity {
   int http_port = 0;
   std::string topology_region;
   std::string topology_zone;
+  bool draining = false;  // said only if so: an extension that other nsqlookupds ignore
 };
 
 struct LookupLimits {

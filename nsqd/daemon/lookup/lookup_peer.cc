@@ -96,6 +96,14 @@ void LookupPeer::Changed(std::string_view topic, std::string_view channel) {
   }
 }
 
+void LookupPeer::IdentifyAgain() {
+  home_.Assert();
+  // One that is about to connect will say the new body anyway.
+  if (connection_ == nullptr) return;
+  Disconnect();
+  Attempt();
+}
+
 const std::optional<LookupHttpAddress>& LookupPeer::http() const {
   home_.Assert();
   return http_;

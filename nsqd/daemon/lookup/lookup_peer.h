@@ -58,6 +58,10 @@ class LookupPeer : private Connection::Handler {
   // That topic, or that channel if not empty, has come or gone; the registry says which.
   void Changed(std::string_view topic, std::string_view channel);
 
+  // The body of IDENTIFY has changed: says it on a new connection, since each takes but one, and
+  // registers everything there.
+  void IdentifyAgain();
+
   // Where to ask it for channels: not empty while it is identified and has told an HTTP address.
   const std::optional<LookupHttpAddress>& http() const;
 

@@ -20,6 +20,7 @@ namespace {
 std::string IdentifyBody(const LookupIdentity& identity) {
   std::string body = "{\"broadcast_address\":";
   AppendJsonString(identity.broadcast_address, &body);
+  if (identity.draining) body += ",\"draining\":true";
   body += ",\"hostname\":";
   AppendJsonString(identity.hostname, &body);
   body += StrCat(",\"http_port\":", identity.http_port, ",\"tcp_port\":", identity.tcp_port);
@@ -70,6 +71,7 @@ LookupPeers::LookupPeers(EventLoop& loop, HelperPool& pool, const LookupIdentity
       home_(loop.home()),
       pool_(pool),
       limits_(limits),
+      identity_(identity),
       identify_(IdentifyBody(identity)),
       ticket_(std::make_shared<Ticket>(Ticket{this})),
       query_deadline_(loop, [this] { OnQueryDeadline(); }) {}
@@ -145,6 +147,14 @@ void LookupPeers::ChannelDeleted(std::string_view topic, std::string_view channe
 
 void LookupPeers::Tell(std::string_view topic, std::string_view channel) {
   for (const auto& [address, peer] : peers_) peer->Changed(topic, channel);
+}
+
+void LookupPeers::SetDraining(bool draining) {
+  home_.Assert();
+  if (identity_.draining == draining) return;
+  identity_.draining = draining;
+  identify_ = IdentifyBody(identity_);
+  for (const auto& [address, peer] : peers_) peer->IdentifyAgain();
 }
 
 bool LookupPeers::HasIdentifiedPeer() const {

@@ -51,6 +51,10 @@ class LookupPeers {
   void ChannelCreated(std::string_view topic, std::string_view channel);
   void ChannelDeleted(std::string_view topic, std::string_view channel);
 
+  // Tells every peer that nothing more can be published here, or can again. Everything stays
+  // registered: consumers must find what is left.
+  void SetDraining(bool draining);
+
   // Whether QueryChannels has anybody to ask.
   bool HasIdentifiedPeer() const;
 
@@ -88,7 +92,8 @@ class LookupPeers {
   const Home& home_;
   HelperPool& pool_;
   const LookupLimits limits_;
-  const std::string identify_;  // JSON
+  LookupIdentity identity_ NSQ_GUARDED_BY(home_);
+  std::string identify_ NSQ_GUARDED_BY(home_);  // the same in JSON; peers read it when they connect
   const std::shared_ptr<Ticket> ticket_;
   LookupRegistry registry_ NSQ_GUARDED_BY(home_);
   std::vector<std::string> addresses_ NSQ_GUARDED_BY(home_);

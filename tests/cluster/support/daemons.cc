@@ -77,6 +77,10 @@ http::Response Daemon::Post(const std::string& path, std::string_view body) {
   return Unless(http::Client(Patient()).Post(Url(path), body));
 }
 
+http::Response Daemon::Put(const std::string& path, std::string_view body) {
+  return Unless(http::Client(Patient()).Put(Url(path), body));
+}
+
 ChannelStats TopicStats::of(const std::string& channel) const {
   const auto found = channels.find(channel);
   return found == channels.end() ? ChannelStats() : found->second;

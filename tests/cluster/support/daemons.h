@@ -33,6 +33,7 @@ class Daemon {
   // Status 0 if nobody answers.
   http::Response Get(const std::string& path);
   http::Response Post(const std::string& path, std::string_view body = {});
+  http::Response Put(const std::string& path, std::string_view body);
 
  private:
   std::string Url(const std::string& path) const;

@@ -55,6 +55,15 @@ class FakeBackend : public Backend {
   std::string Health() override { return health; }
   WallTime start_time() const override { return WallFromUnixNanos(1795214862'000000000); }
   MemoryStats Memory() override { return {1, 2, 3, 4}; }
+  void CheckLoops(std::function<void(const std::vector<std::string>&)> done) override {
+    waiting.push_back([this, done = std::move(done)] { done(silent_loops); });
+  }
+  DrainState Drain() override { return drain; }
+  void StartDrain(std::optional<Duration> timeout) override {
+    drain.draining = true;
+    drain_timeout = timeout;
+  }
+  void CancelDrain() override { drain = DrainState(); }
   int tcp_port() const override { return 21100; }
   int http_port() const override { return 21101; }
   std::vector<std::string> lookupd_addresses() override { return lookupds; }
@@ -74,6 +83,9 @@ class FakeBackend : public Backend {
   ActionResult action_result;
   DaemonStats stats;
   std::vector<std::string> lookupds;
+  std::vector<std::string> silent_loops;
+  DrainState drain;
+  std::optional<Duration> drain_timeout;
 
   std::vector<Published> published;
   std::vector<std::string> ensured;

@@ -77,7 +77,7 @@ const Expected kOriginals[] = {
     {"snappy", "snappy", "true"},
 };
 
-const std::string kOurs[] = {"loops", "durability", "memory-budget", "max-defer-timeout"};
+const std::string kOurs[] = {"loops", "durability", "memory-budget", "max-defer-timeout", "drain-on-sigterm", "drain-timeout"};
 
 TEST(FlagTableTest, HasEveryFlagOfTheOriginalWithItsKeyAndDefault) {
   const std::vector<Flag> table = FlagTable("nsqd-1");

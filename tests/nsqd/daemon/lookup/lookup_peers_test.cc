@@ -403,6 +403,28 @@ TEST_F(LookupPeersTest, AddressesComeAndGo) {
   EXPECT_THAT(peers_->addresses(), IsEmpty());
 }
 
+TEST_F(LookupPeersTest, DrainingIsSaidByIdentifyingAgainAndEverythingStaysRegistered) {
+  Start();
+  peers_->ChannelCreated("t", "c");
+  ASSERT_TRUE(RunUntilTold(fake_, "REGISTER t c"));
+  EXPECT_EQ(fake_.commands.front().find("draining"), std::string::npos);
+  for (const bool draining : {true, false}) {
+    fake_.commands.clear();
+    peers_->SetDraining(draining);
+    peers_->SetDraining(draining);
+    ASSERT_TRUE(RunUntilTold(fake_, "REGISTER t c"));
+    EXPECT_EQ(fake_.commands.size(), 2u) << "once";
+    EXPECT_EQ(fake_.commands.front().find(",\"draining\":true,") != std::string::npos, draining)
+        << fake_.commands.front();
+  }
+  fake_.Close();
+  peers_->SetDraining(true);
+  fake_.Open();
+  fake_.commands.clear();
+  ASSERT_TRUE(RunUntilTold(fake_, "REGISTER t c"));
+  EXPECT_NE(fake_.commands.front().find("\"draining\":true"), std::string::npos);
+}
+
 TEST_F(LookupPeersTest, ADeadPeerDisturbsNoOther) {
   FakeLookupd dead(loop_);
   Start({dead.address(), "not an address", "127.0.0.1:99999", fake_.address()});
