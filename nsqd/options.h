@@ -30,6 +30,7 @@ struct Options {
   // network
   std::string tcp_address = "0.0.0.0:4150";
   std::string http_address = "0.0.0.0:4151";
+  std::string https_address = "0.0.0.0:4152";  // only with a certificate
   std::string broadcast_address;
   int broadcast_tcp_port = 0;   // 0: the one bound
   int broadcast_http_port = 0;  // 0: the one bound

@@ -22,6 +22,14 @@ constexpr size_t kRecordBytes = size_t{16} * 1024;
 constexpr unsigned char kAlertRecord = 0x15;
 constexpr unsigned char kHandshakeRecord = 0x16;
 
+// As Go's server judges it.
+bool LooksLikeHttp(std::string_view bytes) {
+  for (const char* const start : {"GET /", "HEAD ", "POST ", "PUT /", "OPTIO"}) {
+    if (bytes.starts_with(start)) return true;
+  }
+  return false;
+}
+
 // What Go calls an alert that the peer has sent.
 std::string_view AlertText(int alert) {
   switch (alert) {
@@ -190,7 +198,9 @@ Status TlsFilter::Decode(std::string_view outer, Buffer* inner, Buffer* reply) {
     // Somebody who does not speak TLS at all is not answered in TLS.
     const auto type = static_cast<unsigned char>(outer[0]);
     if (type != kHandshakeRecord && type != kAlertRecord) {
-      ended_ = Status(Code::kInvalid, "tls: first record does not look like a TLS handshake");
+      ended_ = Status(Code::kInvalid, LooksLikeHttp(outer)
+                                          ? std::string(kSpokeHttp)
+                                          : "tls: first record does not look like a TLS handshake");
       return ended_;
     }
   }

@@ -28,6 +28,9 @@ struct TlsSession {
 // Memory: no buffers while idle; OpenSSL's own state is some 10 KiB.
 class TlsFilter final : public StreamFilter {
  public:
+  // Why a handshake with somebody who speaks plain HTTP has failed; an HTTPS server answers those.
+  static constexpr std::string_view kSpokeHttp = "client sent an HTTP request to an HTTPS server";
+
   // `context` may go before the filter. `server_name`, for clients: what the server's certificate
   // must be for, a host name or an IP address; empty if that does not matter.
   explicit TlsFilter(const TlsContext& context, std::string_view server_name = {});

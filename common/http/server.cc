@@ -3,13 +3,16 @@
 #include <array>
 #include <chrono>
 #include <ctime>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "common/check.h"
 #include "common/event/event_loop.h"
 #include "common/event/listener.h"
+#include "common/filters/tls_context.h"
 #include "common/http/server_connection.h"
 
 namespace nsq::http {
@@ -21,12 +24,15 @@ class Server::Core final : public ServerConnectionOwner {
   }
   ~Core() { loop_.home().Assert(); }
 
-  void Listen(UniqueFd fd);
+  void Listen(UniqueFd fd, bool over_tls);
+  void UseTls(std::shared_ptr<const TlsContext> context) { tls_ = std::move(context); }
+  void DivertPlain(Route route) { plain_route_ = std::move(route); }
   void Stop();
   size_t connections() const { return connections_.size(); }
 
   // ServerConnectionOwner
   const Router& router() const override { return router_; }
+  const Route* plain_route() const override { return plain_route_ ? &*plain_route_ : nullptr; }
   bool stopping() const override { return stopping_; }
   std::string_view DateHeader() override;
   void OnGone(ServerConnection* connection) override;
@@ -34,6 +40,8 @@ class Server::Core final : public ServerConnectionOwner {
  private:
   EventLoop& loop_;
   const Router& router_;
+  std::optional<Route> plain_route_;
+  std::shared_ptr<const TlsContext> tls_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unordered_map<ServerConnection*, std::unique_ptr<ServerConnection>> connections_;
   std::array<char, 64> date_{};
@@ -42,13 +50,16 @@ class Server::Core final : public ServerConnectionOwner {
   bool stopping_ = false;
 };
 
-void Server::Core::Listen(UniqueFd fd) {
+void Server::Core::Listen(UniqueFd fd, bool over_tls) {
   loop_.home().Assert();
-  listeners_.push_back(std::make_unique<Listener>(loop_, std::move(fd), [this](UniqueFd accepted) {
-    auto connection = std::make_unique<ServerConnection>(loop_, std::move(accepted), this);
+  NSQ_CHECK(!over_tls || tls_ != nullptr);
+  const auto accept = [this, over_tls](UniqueFd accepted) {
+    auto connection = std::make_unique<ServerConnection>(loop_, std::move(accepted), this,
+                                                         over_tls ? tls_.get() : nullptr);
     ServerConnection* const key = connection.get();
     connections_.emplace(key, std::move(connection));
-  }));
+  };
+  listeners_.push_back(std::make_unique<Listener>(loop_, std::move(fd), accept));
 }
 
 void Server::Core::Stop() {
@@ -86,7 +97,12 @@ Server::Server(EventLoop& loop, const Router& router)
 
 Server::~Server() = default;
 
-void Server::Listen(UniqueFd fd) { core_->Listen(std::move(fd)); }
+void Server::Listen(UniqueFd fd) { core_->Listen(std::move(fd), false); }
+void Server::ListenTls(UniqueFd fd) { core_->Listen(std::move(fd), true); }
+void Server::UseTls(std::shared_ptr<const TlsContext> context) {
+  core_->UseTls(std::move(context));
+}
+void Server::DivertPlain(Route route) { core_->DivertPlain(std::move(route)); }
 void Server::Stop() { core_->Stop(); }
 size_t Server::connections() const { return core_->connections(); }
 

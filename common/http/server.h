@@ -4,15 +4,16 @@
 #include <memory>
 
 #include "common/event/unique_fd.h"
-#include "common/status.h"
 
 namespace nsq {
 class EventLoop;
-}
+class TlsContext;
+}  // namespace nsq
 
 namespace nsq::http {
 
 class Router;
+struct Route;
 
 // An HTTP/1.x server on one loop: keep-alive, pipelining answered in order, chunked uploads,
 // Expect: 100-continue. Several servers, one a loop, may share a listening socket through dup().
@@ -30,6 +31,12 @@ class Server {
 
   // `fd` is listening and non-blocking (nsq::Listen).
   void Listen(UniqueFd fd);
+  // Clients of `fd` speak TLS, by the context that UseTls was given last.
+  void ListenTls(UniqueFd fd);
+  void UseTls(std::shared_ptr<const TlsContext> context);
+
+  // Every request without TLS is given to `route`, whatever it asks for.
+  void DivertPlain(Route route);
 
   // Accepts nobody any more and ends the connections that wait for a next request; those with a
   // request in progress end with its answer.

@@ -7,6 +7,8 @@
 #include "common/config/duration.h"
 #include "common/event/address.h"
 #include "common/event/event_loop.h"
+#include "common/event/timer.h"
+#include "common/filters/tls_filter.h"
 #include "common/http/router.h"
 #include "common/http/unrouted.h"
 #include "common/log.h"
@@ -59,8 +61,20 @@ std::string_view Phrase(int status) {
 
 }  // namespace
 
-ServerConnection::ServerConnection(EventLoop& loop, UniqueFd fd, ServerConnectionOwner* owner)
-    : loop_(loop), owner_(*owner), connection_(loop, std::move(fd), this) {}
+ServerConnection::ServerConnection(EventLoop& loop, UniqueFd fd, ServerConnectionOwner* owner,
+                                   const TlsContext* tls)
+    : loop_(loop),
+      owner_(*owner),
+      connection_(loop, std::move(fd), this),
+      is_plain_(tls == nullptr) {
+  if (is_plain_) return;
+  connection_.PushFilter(std::make_unique<TlsFilter>(*tls));
+  handshake_timer_ = std::make_unique<Timer>(loop_, [this] {
+    connection_.AbandonFilter();
+    HandshakeFailed("i/o timeout");
+  });
+  handshake_timer_->ArmAfter(kHandshakeTime);
+}
 
 ServerConnection::~ServerConnection() {
   if (waiting_ != nullptr) waiting_->Abandon();
@@ -145,7 +159,10 @@ void ServerConnection::Begin(std::string_view text) {
   const RequestHead& head = exchange->head_;
   Request& request = exchange->request_;
   after_post_ = head.method == Method::kPost;
-  route_ = owner_.router().Find(request.method, request.path, &request.param);
+  route_ = is_plain_ ? owner_.plain_route() : nullptr;
+  if (route_ == nullptr) {
+    route_ = owner_.router().Find(request.method, request.path, &request.param);
+  }
   exchange->logged_ = route_ != nullptr && route_->access == Access::kLogged;
   body_ = BodyReader(head.framing, head.content_length);
   dropped_bytes_ = 0;
@@ -236,6 +253,11 @@ void ServerConnection::Ask() {
 
 void ServerConnection::OnEof(std::string_view rest) {
   eof_ = true;
+  if (handshake_timer_ != nullptr) {
+    connection_.AbandonFilter();
+    HandshakeFailed("EOF");
+    return;
+  }
   if (ending_ || waiting_ != nullptr) return;
   if (reading_ != nullptr) {
     CallBroken();
@@ -247,6 +269,25 @@ void ServerConnection::OnEof(std::string_view rest) {
     Refuse({400, ""});
     return;
   }
+  ending_ = true;
+  connection_.CloseAfterFlush();
+}
+
+void ServerConnection::OnFilterReady(const Status& status) {
+  if (status.ok()) {
+    handshake_timer_.reset();
+    return;
+  }
+  if (status.detail() == TlsFilter::kSpokeHttp) {
+    connection_.out().Append(
+        StrCat("HTTP/1.0 400 Bad Request\r\n\r\nC", TlsFilter::kSpokeHttp.substr(1), ".\n"));
+  }
+  HandshakeFailed(status.detail());
+}
+
+void ServerConnection::HandshakeFailed(std::string_view reason) {
+  NSQ_LOG(kWarn, "http: TLS handshake error from ", Peer(), ": ", reason);
+  handshake_timer_->Cancel();
   ending_ = true;
   connection_.CloseAfterFlush();
 }

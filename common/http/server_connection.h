@@ -9,6 +9,12 @@
 #include "common/http/body_reader.h"
 #include "common/http/exchange.h"
 #include "common/http/router.h"
+#include "common/time.h"
+
+namespace nsq {
+class Timer;
+class TlsContext;
+}  // namespace nsq
 
 namespace nsq::http {
 
@@ -18,6 +24,8 @@ class ServerConnection;
 class ServerConnectionOwner {
  public:
   virtual const Router& router() const = 0;
+  // What all requests without TLS are given to; null: to the router's.
+  virtual const Route* plain_route() const = 0;
   // Whether connections end with their present request.
   virtual bool stopping() const = 0;
   // "Date: Sat, 21 Nov 2026 10:36:48 GMT\r\n"
@@ -47,8 +55,12 @@ class ServerConnection final : public Connection::Handler, public ExchangeOwner,
   // A client that leaves so much unread is not listened to.
   static constexpr size_t kMaxUnsentBytes = size_t{1} << 20;
 
-  // `owner` outlives it.
-  ServerConnection(EventLoop& loop, UniqueFd fd, ServerConnectionOwner* owner);
+  // How long a client may take to shake hands.
+  static constexpr Duration kHandshakeTime = seconds(10);
+
+  // `owner` outlives it. `tls`: what the client speaks TLS by; null: it does not.
+  ServerConnection(EventLoop& loop, UniqueFd fd, ServerConnectionOwner* owner,
+                   const TlsContext* tls);
   ~ServerConnection() override;
 
   // Ends it now if no request is in progress, else with its answer.
@@ -59,6 +71,7 @@ class ServerConnection final : public Connection::Handler, public ExchangeOwner,
   void OnEof(std::string_view rest) override;
   void OnClosed(const Status& why) override;
   void OnDrained() override;
+  void OnFilterReady(const Status& status) override;
 
   // ExchangeOwner
   void OnAnswer(Exchange& exchange, const Answer& answer) override;
@@ -74,11 +87,14 @@ class ServerConnection final : public Connection::Handler, public ExchangeOwner,
   void CallBroken();
   void Ask();
   void Refuse(const HeadError& error);
+  void HandshakeFailed(std::string_view reason);
   void Log(const Exchange& exchange, int status) const;
 
   EventLoop& loop_;
   ServerConnectionOwner& owner_;
   Connection connection_;
+  const bool is_plain_;
+  std::unique_ptr<Timer> handshake_timer_;  // during one
 
   // The request whose body is being read, and the way there.
   std::unique_ptr<Exchange> reading_;

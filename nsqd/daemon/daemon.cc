@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <future>
+#include <optional>
 #include <utility>
 
 #include "common/event/address.h"
@@ -18,12 +19,12 @@
 #include "common/http/router.h"
 #include "common/http/server.h"
 #include "common/log.h"
+#include "common/strings.h"
 #include "common/version.h"
 #include "nsqd/daemon/auth/auth_desk.h"
 #include "nsqd/daemon/drain.h"
 #include "nsqd/daemon/lookup/lookup_peers.h"
 #include "nsqd/daemon/loop_backend.h"
-#include "nsqd/daemon/tls/tls_setup.h"
 #include "nsqd/http/api.h"
 #include "nsqd/storage/go_import.h"
 
@@ -60,6 +61,18 @@ std::string Hostname() {
   return name;
 }
 
+// What all requests over plain HTTP hear if TLS is required; NSQ's tools go to that port then.
+http::Route TlsFirst(int https_port) {
+  http::Route route;
+  route.access = http::Access::kQuiet;
+  route.handler = [https_port](std::unique_ptr<http::Exchange> exchange) {
+    exchange->Answer({403, http::Exchange::kJson,
+                      StrCat("{\"message\": \"TLS_REQUIRED\", \"https_port\": ", https_port, "}"),
+                      true});
+  };
+  return route;
+}
+
 }  // namespace
 
 struct Daemon::Worker {
@@ -86,7 +99,10 @@ struct Daemon::AdoptSocket : Letter {
 
 struct Daemon::UseTls : Letter {
   UseTls(Worker* w, TlsContexts c) : worker(w), contexts(std::move(c)) {}
-  void Open() noexcept override { worker->shard->UseTls(std::move(contexts.tcp)); }
+  void Open() noexcept override {
+    worker->shard->UseTls(std::move(contexts.tcp));
+    if (worker->http != nullptr) worker->http->UseTls(std::move(contexts.https));
+  }
   Worker* const worker;
   TlsContexts contexts;
 };
@@ -213,23 +229,24 @@ Status Daemon::StartTls() {
     return Status(contexts.status().code(),
                   "failed to build TLS config - " + contexts.status().detail());
   }
-  has_tls_ = contexts->any();
+  tls_ = std::move(*contexts);
   // Before the loops run: nobody has to wait for a letter.
-  for (const auto& worker : workers_) worker->shard->UseTls(contexts->tcp);
+  for (const auto& worker : workers_) worker->shard->UseTls(tls_.tcp);
   return Status();
 }
 
 // Connections keep the certificates they began with. Bad files change nothing.
 void Daemon::ReloadTls() {
-  if (!has_tls_ || stopping_) return;
+  if (!tls_.any() || stopping_) return;
   nsqd::ReloadTls(options_, *pool_, &workers_[0]->loop, [this](Result<TlsContexts> loaded) {
     if (!loaded.ok()) {
       NSQ_LOG(kError, "TLS: certificates not reloaded, the old ones stay - ",
               loaded.status().detail());
       return;
     }
+    tls_ = *loaded;
     for (const auto& worker : workers_) {
-      worker->loop.Post(std::make_unique<UseTls>(worker.get(), *loaded));
+      worker->loop.Post(std::make_unique<UseTls>(worker.get(), tls_));
     }
     NSQ_LOG(kInfo, "TLS: certificates reloaded");
   });
@@ -252,8 +269,18 @@ Status Daemon::Bind() {
   if (const Status status = bind(options_.tcp_address, &tcp_socket_, &ports_.tcp); !status.ok()) {
     return status;
   }
-  if (options_.http_address.empty()) return Status();
-  return bind(options_.http_address, &http_socket_, &ports_.http);
+  if (!options_.http_address.empty()) {
+    const Status status = bind(options_.http_address, &http_socket_, &ports_.http);
+    if (!status.ok()) return status;
+  }
+  if (options_.https_address.empty() || !tls_.any()) return Status();
+  if (const Result<Address> address = ParseAddress(options_.https_address);
+      address.ok() && address->is_unix()) {
+    return Status(Code::kInvalid,
+                  StrCat("listen (", options_.https_address, ") failed - listen tcp: address ",
+                         options_.https_address, ": missing port in address"));
+  }
+  return bind(options_.https_address, &https_socket_, &ports_.https);
 }
 
 Status Daemon::LoadTopics() {
@@ -317,26 +344,46 @@ void Daemon::Serve() {
   peers->SetAddresses(lookupd_addresses());
   lookup_->Start(std::move(peers));
 
-  struct ServeHttp : Letter {
-    ServeHttp(Worker* w, UniqueFd f) : worker(w), fd(std::move(f)) {}
-    void Open() noexcept override {
-      worker->http = std::make_unique<http::Server>(worker->loop, worker->api->router());
-      worker->http->Listen(std::move(fd));
-    }
-    Worker* const worker;
-    UniqueFd fd;
-  };
-  if (http_socket_.valid()) {
-    for (const auto& worker : workers_) {
-      UniqueFd fd(::fcntl(http_socket_.get(), F_DUPFD_CLOEXEC, 0));
-      worker->loop.Post(std::make_unique<ServeHttp>(worker.get(), std::move(fd)));
-    }
-    NSQ_LOG(kInfo, "HTTP: listening on ", LocalAddress(http_socket_.get()));
-  }
+  ServeHttp();
   NSQ_LOG(kInfo, "TCP: listening on ", LocalAddress(tcp_socket_.get()));
   listener_ =
       std::make_unique<Listener>(loop, UniqueFd(::fcntl(tcp_socket_.get(), F_DUPFD_CLOEXEC, 0)),
                                  [this](UniqueFd fd) { OnAccept(std::move(fd)); });
+}
+
+void Daemon::ServeHttp() {
+  // A server for each loop; all of them listen to the same two sockets.
+  struct ServeLetter : Letter {
+    explicit ServeLetter(Worker* w) : worker(w) {}
+    void Open() noexcept override {
+      auto server = std::make_unique<http::Server>(worker->loop, worker->api->router());
+      if (refusal) server->DivertPlain(std::move(*refusal));
+      if (http.valid()) server->Listen(std::move(http));
+      if (contexts.any()) server->UseTls(std::move(contexts.https));
+      if (https.valid()) server->ListenTls(std::move(https));
+      worker->http = std::move(server);
+    }
+    Worker* const worker;
+    UniqueFd http;
+    UniqueFd https;
+    TlsContexts contexts;
+    std::optional<http::Route> refusal;
+  };
+  const auto share = [](const UniqueFd& socket) {
+    return socket.valid() ? UniqueFd(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0)) : UniqueFd();
+  };
+  for (const auto& worker : workers_) {
+    auto letter = std::make_unique<ServeLetter>(worker.get());
+    letter->http = share(http_socket_);
+    letter->https = share(https_socket_);
+    letter->contexts = tls_;
+    if (options_.tls_required == TlsRequired::kEverywhere) letter->refusal = TlsFirst(ports_.https);
+    worker->loop.Post(std::move(letter));
+  }
+  if (http_socket_.valid()) NSQ_LOG(kInfo, "HTTP: listening on ", LocalAddress(http_socket_.get()));
+  if (https_socket_.valid()) {
+    NSQ_LOG(kInfo, "HTTPS: listening on ", LocalAddress(https_socket_.get()));
+  }
 }
 
 void Daemon::Run() {
@@ -405,7 +452,9 @@ void Daemon::BeginStop() {
   listener_.reset();
   tcp_socket_.Reset();
   if (http_socket_.valid()) NSQ_LOG(kInfo, "HTTP: closing ", LocalAddress(http_socket_.get()));
+  if (https_socket_.valid()) NSQ_LOG(kInfo, "HTTPS: closing ", LocalAddress(https_socket_.get()));
   http_socket_.Reset();
+  https_socket_.Reset();
   RemoveUnixSockets();
   PostPhase(1);
 }

@@ -17,6 +17,7 @@
 #include "nsqd/daemon/lookup_desk.h"
 #include "nsqd/daemon/placement.h"
 #include "nsqd/daemon/shard.h"
+#include "nsqd/daemon/tls/tls_setup.h"
 #include "nsqd/http/backend.h"
 #include "nsqd/options.h"
 #include "nsqd/storage/topic_store.h"
@@ -35,6 +36,7 @@ class Drain;
 struct BoundPorts {
   int tcp = 0;
   int http = 0;
+  int https = 0;
 };
 
 // How GET /config/<key> is answered; given by whoever read flags and file.
@@ -90,6 +92,7 @@ class Daemon {
   void ReloadTls();
   Status LoadTopics();
   void Serve();
+  void ServeHttp();
   void OnAccept(UniqueFd fd);
   void OnSignal(int signal);
   void BeginStop();
@@ -115,13 +118,14 @@ class Daemon {
 
   UniqueFd tcp_socket_;
   UniqueFd http_socket_;
+  UniqueFd https_socket_;
   std::unique_ptr<Listener> listener_;
   std::unique_ptr<SignalWatch> signals_;
   size_t next_worker_ = 0;
 
   std::unique_ptr<Drain> drain_;
   bool sigterm_drains_ = false;  // --drain-on-sigterm, and none has come yet
-  bool has_tls_ = false;
+  TlsContexts tls_;  // as last loaded
   bool stopping_ = false;
   int phase_ = 0;
   size_t phase_left_ = 0;

@@ -22,7 +22,7 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"common/filters", {"common", "common/event"}},
     {"common/wire", {"common", "common/event"}},
     {"common/config", {"common", "common/wire"}},
-    {"common/http", {"common", "common/event", "common/wire", "common/config"}},
+    {"common/http", {"common", "common/event", "common/filters", "common/wire", "common/config"}},
     {"nsqd", {"common", "nsqd/storage"}},  // options.h
     {"nsqd/storage", {"common", "common/event", "common/metrics", "common/wire"}},
     {"nsqd/queue",

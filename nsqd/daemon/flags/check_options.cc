@@ -42,7 +42,6 @@ Status CheckTls(const Config& config) {
   if (options.tls_required != TlsRequired::kNo && !contexts->any()) {
     return Invalid("cannot require TLS client connections without TLS key and cert");
   }
-  if (options.tls_required == TlsRequired::kEverywhere) return NotSupported("tls-required=true");
   if (options.tls_root_ca_file.empty()) return Status();
   const Status status = CheckRootCaFile(options.tls_root_ca_file);
   return status.ok() ? status : Invalid("failed to build client TLS config - " + status.detail());
@@ -130,6 +129,7 @@ Result<Options> CheckOptions(const Config& config, std::vector<std::string>* war
 
   options.tcp_address = config.String("tcp-address");
   options.http_address = config.String("http-address");
+  options.https_address = config.String("https-address");
   options.broadcast_address = config.String("broadcast-address");
   options.broadcast_tcp_port = static_cast<int>(config.Int("broadcast-tcp-port"));
   options.broadcast_http_port = static_cast<int>(config.Int("broadcast-http-port"));

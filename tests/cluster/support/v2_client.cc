@@ -109,7 +109,46 @@ std::string V2Client::Answer() {
   return answer;
 }
 
+std::string V2Client::Upgrade(std::unique_ptr<StreamFilter> filter) {
+  const SteadyTime deadline = SoonEnough();
+  Buffer hello;
+  EXPECT_TRUE(filter->Start(&hello).ok());
+  SendBytes(hello.view());
+  filters_.push_back(std::move(filter));
+  Decode(filters_.size() - 1, std::exchange(received_, {}));
+  while (!filters_.back()->ready() && broken_.ok()) {
+    if (!ReadMore(deadline)) break;
+  }
+  if (filters_.back()->ready()) {
+    const std::string answer = Answer();
+    if (broken_.ok()) return answer;
+  }
+  // An alert, then a frame that is not in TLS.
+  while (ReadMore(deadline)) {
+  }
+  filters_.clear();
+  const size_t frame = raw_.rfind("E_IDENTIFY_FAILED");
+  return frame == std::string::npos ? "" : raw_.substr(frame);
+}
+
+std::string V2Client::RawUntilEnd() {
+  const SteadyTime deadline = SoonEnough();
+  while (ReadMore(deadline)) {
+  }
+  return std::exchange(received_, {});
+}
+
 bool V2Client::SendBytes(std::string_view bytes) {
+  std::string inner(bytes);
+  for (size_t i = filters_.size(); i-- > 0 && !inner.empty();) {
+    Buffer outer;
+    if (!filters_[i]->Encode(inner, &outer).ok()) return false;
+    inner = outer.view();
+  }
+  return SendRaw(inner);
+}
+
+bool V2Client::SendRaw(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t n = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (n > 0) {
@@ -121,16 +160,44 @@ bool V2Client::SendBytes(std::string_view bytes) {
   return true;
 }
 
+bool V2Client::ReadMore(SteadyTime deadline) {
+  if (!Await(fd_.get(), POLLIN, deadline)) return false;
+  std::array<char, 65536> bytes;
+  const ssize_t n = ::recv(fd_.get(), bytes.data(), bytes.size(), 0);
+  if (n <= 0) return false;
+  raw_.assign(bytes.data(), static_cast<size_t>(n));
+  Decode(0, raw_);
+  return true;
+}
+
+void V2Client::Decode(size_t first_filter, std::string bytes) {
+  for (size_t i = first_filter; i < filters_.size(); ++i) {
+    std::string inner;
+    do {
+      Buffer decoded;
+      Buffer reply;
+      const Status status = filters_[i]->Decode(bytes, &decoded, &reply);
+      if (broken_.ok()) broken_ = status;
+      inner += decoded.view();
+      for (size_t outside = i; outside-- > 0 && !reply.empty();) {
+        Buffer outer;
+        EXPECT_TRUE(filters_[outside]->Encode(reply.view(), &outer).ok());
+        reply = std::move(outer);
+      }
+      SendRaw(reply.view());
+      bytes.clear();
+    } while (filters_[i]->has_more());
+    bytes = std::move(inner);
+  }
+  received_ += bytes;
+}
+
 bool V2Client::ReadFrame(SteadyTime deadline) {
   size_t size = 0;
   while (true) {
     if (received_.size() >= 4) size = LoadBig32(received_.data());
     if (received_.size() >= kFrameHeaderBytes && received_.size() >= 4 + size) break;
-    if (!Await(fd_.get(), POLLIN, deadline)) return false;
-    std::array<char, 65536> bytes;
-    const ssize_t n = ::recv(fd_.get(), bytes.data(), bytes.size(), 0);
-    if (n <= 0) return false;
-    received_.append(bytes.data(), static_cast<size_t>(n));
+    if (!ReadMore(deadline)) return false;
   }
   const auto type = static_cast<FrameType>(LoadBig32(received_.data() + 4));
   const std::string payload = received_.substr(kFrameHeaderBytes, 4 + size - kFrameHeaderBytes);

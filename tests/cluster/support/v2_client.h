@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "common/event/stream_filter.h"
 #include "common/event/unique_fd.h"
 #include "common/time.h"
 
@@ -48,12 +50,25 @@ class V2Client {
   bool Send(std::string_view line, std::string_view body);
   std::string Answer();
 
+  // Puts a layer between here and nsqd, which has granted it, and gives the OK that comes through
+  // it; of TLS that nsqd refuses: what it says in plain, or nothing.
+  std::string Upgrade(std::unique_ptr<StreamFilter> filter);
+  // Sends it as it is, whatever the layers.
+  bool SendRaw(std::string_view bytes);
+  // All that comes until nsqd closes the connection.
+  std::string RawUntilEnd();
+
  private:
   bool SendBytes(std::string_view bytes);
   bool ReadFrame(SteadyTime deadline);  // sorts one frame into answers_ or messages_
+  bool ReadMore(SteadyTime deadline);
+  void Decode(size_t first_filter, std::string bytes);
 
   UniqueFd fd_;
-  std::string received_;
+  std::vector<std::unique_ptr<StreamFilter>> filters_;  // outermost first
+  Status broken_;                                       // a layer
+  std::string raw_;                                     // the last that was read
+  std::string received_;                                // decoded
   std::deque<std::string> answers_;
   std::deque<Message> messages_;
 };

@@ -213,13 +213,18 @@ TEST_F(TlsFilterTest, AClientChecksTheServer) {
 
 TEST_F(TlsFilterTest, SomebodyWhoDoesNotSpeakTlsIsNotAnsweredInTls) {
   const Context context = Server();
-  for (const std::string text : {"  V2PUB topic\n", "GET / HTTP/1.0\r\n\r\n", "\x80"}) {
+  for (const std::string text : {"  V2PUB topic\n", "SSH-2.0-x\r\n", "\x80"}) {
     TlsFilter server(*context);
     const Decoded decoded = DecodeAll(server, text);
     EXPECT_EQ(decoded.status.code(), Code::kInvalid);
     EXPECT_EQ(decoded.status.detail(), "tls: first record does not look like a TLS handshake");
     EXPECT_EQ(decoded.reply, "");
   }
+}
+
+TEST_F(TlsFilterTest, SomebodyWhoSpeaksHttpIsKnown) {
+  TlsFilter server(*Server());
+  EXPECT_EQ(DecodeAll(server, "GET /ping HTTP/1.1\r\n").status.detail(), TlsFilter::kSpokeHttp);
 }
 
 TEST_F(TlsFilterTest, AStreamThatIsCutOrDamagedDeliversNothingOfItsRecord) {

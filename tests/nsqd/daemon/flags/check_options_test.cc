@@ -293,6 +293,10 @@ TEST_F(CheckOptionsTest, TlsRequiredInItsThreeForms) {
   EXPECT_EQ(required({"-tls-required=tcp-https"}), TlsRequired::kTcp);
   EXPECT_EQ(required({"-tls-required=tcp-https", "-tls-client-auth-policy=require"}),
             TlsRequired::kTcp);
+  EXPECT_EQ(required({"-tls-required"}), TlsRequired::kEverywhere);
+  EXPECT_EQ(required({"-tls-client-auth-policy=require"}), TlsRequired::kEverywhere);
+  EXPECT_EQ(required({"-tls-required=false", "-tls-client-auth-policy=x"}),
+            TlsRequired::kEverywhere);
 }
 
 // The keys that the sample file of the original sets (spec, nsqd-config 3.2).
