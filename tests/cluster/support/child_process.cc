@@ -28,7 +28,7 @@ std::uintmax_t SizeOf(const std::filesystem::path& file) {
 ChildProcess::ChildProcess(const std::string& program, std::vector<std::string> arguments,
                            std::filesystem::path log)
     : log_(std::move(log)), log_begin_(SizeOf(log_)) {
-  const std::string path = NSQ_BIN_DIR "/" + program;
+  const std::string path = std::filesystem::path(NSQ_BIN_DIR) / program;
   arguments.insert(arguments.begin(), path);
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());

@@ -12,7 +12,8 @@ namespace nsq::cluster {
 // A program of ours as a process, its log in a file; killed if the test forgets it.
 class ChildProcess {
  public:
-  // Runs bin/<program>; what it writes to stderr is appended to `log`.
+  // Runs bin/<program>, or that very file if it has a whole path; what it writes to stderr is
+  // appended to `log`.
   ChildProcess(const std::string& program, std::vector<std::string> arguments,
                std::filesystem::path log);
   ChildProcess(const ChildProcess&) = delete;
