@@ -118,10 +118,11 @@ void ActionsApi::AddRoutes(Router* router) {
       "POST", kChannel,
       [this](const Call& call) { return Apply(call, call.params[0], call.params[1]); }, router);
   AddGuarded(
-      "DELETE", kTopic, [this](const Call& call) { return Delete(call.params[0], ""); }, router);
+      "DELETE", kTopic, [this](const Call& call) { return Delete(call, call.params[0], ""); },
+      router);
   AddGuarded(
       "DELETE", kChannel,
-      [this](const Call& call) { return Delete(call.params[0], call.params[1]); }, router);
+      [this](const Call& call) { return Delete(call, call.params[0], call.params[1]); }, router);
   AddGuarded(
       "DELETE", "/api/nodes/:node", [this](const Call& call) { return Tombstone(call); }, router);
 }
@@ -133,7 +134,14 @@ Response ActionsApi::Create(const Call& call) {
   if (!body->channel.empty() && !IsValidChannelName(body->channel)) {
     return Response::Error(400, "INVALID_CHANNEL");
   }
-  return AnswerOf("create topic/channel", actions_->Create(body->topic, body->channel));
+  const auto done = actions_->Create(body->topic, body->channel);
+  if (done.ok()) {
+    notify_("create_topic", body->topic, "", "", call.request);
+    if (!body->channel.empty()) {
+      notify_("create_channel", body->topic, body->channel, "", call.request);
+    }
+  }
+  return AnswerOf("create topic/channel", done);
 }
 
 Response ActionsApi::Apply(const Call& call, const std::string& topic, const std::string& channel) {
@@ -144,22 +152,31 @@ Response ActionsApi::Apply(const Call& call, const std::string& topic, const std
                                    {"unpause", Verb::kUnpause},
                                    {"empty", Verb::kEmpty}}) {
     if (body->action != word) continue;
-    return AnswerOf(StrCat(word, channel.empty() ? " topic" : " channel"),
-                    actions_->Apply(verb, topic, channel));
+    const std::string_view kind = channel.empty() ? "topic" : "channel";
+    const auto done = actions_->Apply(verb, topic, channel);
+    if (done.ok()) notify_(StrCat(word, "_", kind), topic, channel, "", call.request);
+    return AnswerOf(StrCat(word, " ", kind), done);
   }
   return Response::Error(400, "INVALID_ACTION");
 }
 
-Response ActionsApi::Delete(const std::string& topic, const std::string& channel) {
-  return AnswerOf(channel.empty() ? "delete topic" : "delete channel",
-                  actions_->Delete(topic, channel));
+Response ActionsApi::Delete(const Call& call, const std::string& topic,
+                            const std::string& channel) {
+  const std::string_view kind = channel.empty() ? "topic" : "channel";
+  const auto done = actions_->Delete(topic, channel);
+  if (done.ok()) notify_(StrCat("delete_", kind), topic, channel, "", call.request);
+  return AnswerOf(StrCat("delete ", kind), done);
 }
 
 Response ActionsApi::Tombstone(const Call& call) {
   Result<Body> body = ReadBody(call.request.body);
   if (!body.ok()) return Response::Error(400, "INVALID_BODY");
   if (!IsValidTopicName(body->topic)) return Response::Error(400, "INVALID_TOPIC");
-  return AnswerOf("tombstone node", actions_->Tombstone(call.params[0], body->topic));
+  const auto done = actions_->Tombstone(call.params[0], body->topic);
+  if (done.ok()) {
+    notify_("tombstone_topic_producer", body->topic, "", call.params[0], call.request);
+  }
+  return AnswerOf("tombstone node", done);
 }
 
 }  // namespace nsq::admin

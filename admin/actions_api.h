@@ -1,6 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "admin/router.h"
@@ -34,20 +37,28 @@ bool FromAnotherSite(const Request& request);
 // Home: any thread; it outlives the router it fills.
 class ActionsApi {
  public:
-  ActionsApi(ClusterActions* actions, const AccessRule* rule) : actions_(actions), rule_(rule) {}
+  // Told of each change that was made, at least in part: NSQ's word for it ("pause_channel"), what
+  // it concerns, and who asked. Returns at once.
+  using Notify = std::function<void(std::string_view action, const std::string& topic,
+                                    const std::string& channel, const std::string& node,
+                                    const Request& request)>;
+
+  ActionsApi(ClusterActions* actions, const AccessRule* rule, Notify notify)
+      : actions_(actions), rule_(rule), notify_(std::move(notify)) {}
 
   void AddRoutes(Router* router);
 
  private:
   Response Create(const Call& call);
   Response Apply(const Call& call, const std::string& topic, const std::string& channel);
-  Response Delete(const std::string& topic, const std::string& channel);
+  Response Delete(const Call& call, const std::string& topic, const std::string& channel);
   Response Tombstone(const Call& call);
   void AddGuarded(std::string_view method, std::string_view pattern, Handler handler,
                   Router* router);
 
   ClusterActions* const actions_;
   const AccessRule* const rule_;
+  const Notify notify_;
 };
 
 }  // namespace nsq::admin

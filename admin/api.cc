@@ -6,6 +6,7 @@
 #include "admin/cluster_view.h"
 #include "admin/encode.h"
 #include "admin/encode_report.h"
+#include "admin/history.h"
 #include "admin/json_writer.h"
 #include "admin/sampler.h"
 #include "common/http/params.h"
@@ -42,6 +43,7 @@ void Api::AddRoutes(Router* router) {
   router->Add("GET", "/api/nodes", [this](const Call&) { return Nodes(); });
   router->Add("GET", "/api/nodes/:node", [this](const Call& call) { return OneNode(call); });
   router->Add("GET", "/api/counter", [this](const Call&) { return Counter(); });
+  router->Add("GET", "/api/history", [this](const Call& call) { return Past(call); });
   router->Add("GET", "/api/cluster", [this](const Call& call) { return Cluster(call); });
 }
 
@@ -128,6 +130,16 @@ Response Api::Counter() {
     }
     json->EndObject();
   });
+}
+
+Response Api::Past(const Call& call) {
+  const http::Params params(call.query);
+  if (!params.valid()) return Response::Error(400, params.error());
+  const std::string none;
+  const std::string* topic = params.Find("topic");
+  const std::string* node = params.Find("node");
+  return Response::Json(
+      history_->Encode(topic == nullptr ? none : *topic, node == nullptr ? none : *node));
 }
 
 Response Api::Cluster(const Call& call) {

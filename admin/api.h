@@ -6,14 +6,17 @@
 namespace nsq::admin {
 
 class ClusterView;
+class History;
 class Sampler;
 
-// The routes under /api: NSQ's, and /api/cluster for the page.
+// The routes under /api: NSQ's, and /api/cluster and /api/history for the page.
 //
 // Home: any thread; it outlives the router it fills.
 class Api {
  public:
-  Api(ClusterView* view, Sampler* sampler) : view_(view), sampler_(sampler) {}
+  // All outlive it.
+  Api(ClusterView* view, Sampler* sampler, const History* history)
+      : view_(view), sampler_(sampler), history_(history) {}
 
   void AddRoutes(Router* router);
 
@@ -25,9 +28,11 @@ class Api {
   Response OneNode(const Call& call);
   Response Counter();
   Response Cluster(const Call& call);
+  Response Past(const Call& call);
 
   ClusterView* const view_;
   Sampler* const sampler_;
+  const History* const history_;
 };
 
 }  // namespace nsq::admin

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "admin/fetcher.h"
 #include "common/http/client.h"
 #include "common/strings.h"
 
@@ -36,10 +35,8 @@ ClusterActions::Warnings OneWarning(const std::vector<std::string>& errors) {
 
 void ClusterActions::Tell(const std::vector<std::string>& addresses,
                           const std::string& path_and_query, std::vector<std::string>* errors) {
-  for (const std::string& address : addresses) {
-    const Status status = fetcher_->Post(StrCat("http://", address, path_and_query));
-    if (!status.ok()) errors->push_back(status.detail());
-  }
+  const std::vector<std::string> more = view_->Tell(addresses, path_and_query);
+  errors->insert(errors->end(), more.begin(), more.end());
 }
 
 Result<ClusterActions::Warnings> ClusterActions::Create(const std::string& topic,
@@ -47,14 +44,15 @@ Result<ClusterActions::Warnings> ClusterActions::Create(const std::string& topic
   std::vector<std::string> errors;
   const std::string create_topic = "/topic/create" + Query(topic, "");
   const std::string create_channel = "/channel/create" + Query(topic, channel);
-  if (lookupds().empty()) {
-    Tell(view_->addresses().nsqds, create_topic, &errors);
-    if (!channel.empty()) Tell(view_->addresses().nsqds, create_channel, &errors);
+  const ClusterView::Addresses addresses = view_->addresses();
+  if (addresses.lookupds.empty()) {
+    Tell(addresses.nsqds, create_topic, &errors);
+    if (!channel.empty()) Tell(addresses.nsqds, create_channel, &errors);
     return OneWarning(errors);
   }
-  Tell(lookupds(), create_topic, &errors);
+  Tell(addresses.lookupds, create_topic, &errors);
   if (!channel.empty()) {
-    Tell(lookupds(), create_channel, &errors);
+    Tell(addresses.lookupds, create_channel, &errors);
     auto producers = view_->ProducersOf(topic);
     if (!producers.ok()) return producers.status();
     errors.insert(errors.end(), producers->warnings.begin(), producers->warnings.end());
@@ -82,7 +80,7 @@ Result<ClusterActions::Warnings> ClusterActions::Delete(const std::string& topic
   if (!producers.ok()) return producers.status();
   std::vector<std::string> errors = producers->warnings;
   const std::string path = StrCat(Kind(channel), "/delete", Query(topic, channel));
-  Tell(lookupds(), path, &errors);
+  Tell(view_->addresses().lookupds, path, &errors);
   Tell(AddressesOf(producers->value), path, &errors);
   return OneWarning(errors);
 }
@@ -96,7 +94,8 @@ Result<ClusterActions::Warnings> ClusterActions::Tombstone(const std::string& no
   if (!known) return Status(Code::kNotFound, "NODE_NOT_FOUND");
   std::vector<std::string> errors = nodes->warnings;
   const std::string query = Query(topic, "");
-  Tell(lookupds(), StrCat("/topic/tombstone", query, "&node=", http::EscapeQuery(node)), &errors);
+  Tell(view_->addresses().lookupds,
+       StrCat("/topic/tombstone", query, "&node=", http::EscapeQuery(node)), &errors);
   Tell({node}, "/topic/delete" + query, &errors);
   return OneWarning(errors);
 }

@@ -8,10 +8,8 @@
 
 namespace nsq::admin {
 
-class Fetcher;
-
-// Changes a cluster: tells the nsqlookupds and the nodes concerned, one after the other, in NSQ's
-// order.
+// Changes a cluster: tells first the nsqlookupds, then the nodes concerned, in NSQ's order of
+// steps; those of one step side by side, so that one that hangs costs its time limit once.
 //
 // A daemon that refuses or fails stops nothing: its error is part of the warning, one line each. An
 // error is returned only when it cannot be found out whom to tell; nothing has been changed then,
@@ -23,8 +21,8 @@ class ClusterActions {
   // What may be done to a topic or channel that exists.
   enum class Verb { kPause, kUnpause, kEmpty };
 
-  // Both outlive the actions.
-  ClusterActions(Fetcher* fetcher, ClusterView* view) : fetcher_(fetcher), view_(view) {}
+  // `view` outlives the actions.
+  explicit ClusterActions(ClusterView* view) : view_(view) {}
 
   using Warnings = std::vector<std::string>;
 
@@ -41,12 +39,10 @@ class ClusterActions {
   Result<Warnings> Tombstone(const std::string& node, const std::string& topic);
 
  private:
-  // POSTs to each address in turn, adding errors.
+  // Adds what went wrong to `errors`.
   void Tell(const std::vector<std::string>& addresses, const std::string& path_and_query,
             std::vector<std::string>* errors);
-  const std::vector<std::string>& lookupds() const { return view_->addresses().lookupds; }
 
-  Fetcher* const fetcher_;
   ClusterView* const view_;
 };
 

@@ -1,7 +1,9 @@
 #include "admin/cluster_view.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "admin/decode.h"
@@ -73,6 +75,16 @@ std::string HostOf(const std::string& address) { return address.substr(0, addres
 ClusterView::ClusterView(Fetcher* fetcher, Addresses addresses)
     : fetcher_(fetcher), addresses_(std::move(addresses)), threads_(kMostThreads) {}
 
+ClusterView::Addresses ClusterView::addresses() const {
+  const std::lock_guard lock(mutex_);
+  return addresses_;
+}
+
+void ClusterView::SetLookupds(std::vector<std::string> lookupds) {
+  const std::lock_guard lock(mutex_);
+  addresses_.lookupds = std::move(lookupds);
+}
+
 Result<NodeStats> ClusterView::AskStats(const std::string& address, const StatsQuery& query,
                                         const Node& node) {
   std::string url = StrCat("http://", address, "/stats?format=json");
@@ -118,10 +130,10 @@ Result<Node> ClusterView::AskInfo(const std::string& address) {
   return node;
 }
 
-Result<Answer<std::vector<Node>>> ClusterView::AllNodesDirectly() {
-  Slots<Node> slots(addresses_.nsqds.size());
+Result<Answer<std::vector<Node>>> ClusterView::AllNodesDirectly(const Strings& nsqds) {
+  Slots<Node> slots(nsqds.size());
   threads_.ForEach(slots.size(), [&](size_t i) {
-    const std::string& address = addresses_.nsqds[i];
+    const std::string& address = nsqds[i];
     Result<Node> node = AskInfo(address);
     if (node.ok()) {
       Result<NodeStats> stats = AskStats(address, {.include_clients = false}, *node);
@@ -137,14 +149,15 @@ Result<Answer<std::vector<Node>>> ClusterView::AllNodesDirectly() {
 }
 
 Result<Answer<std::vector<Node>>> ClusterView::Nodes() {
-  if (addresses_.lookupds.empty()) {
-    Result<Answer<std::vector<Node>>> nodes = AllNodesDirectly();
+  const Addresses addresses = this->addresses();
+  if (addresses.lookupds.empty()) {
+    Result<Answer<std::vector<Node>>> nodes = AllNodesDirectly(addresses.nsqds);
     if (nodes.ok()) SortByHostname(&nodes->value);
     return nodes;
   }
-  Slots<LookupdNodes> slots(addresses_.lookupds.size());
+  Slots<LookupdNodes> slots(addresses.lookupds.size());
   threads_.ForEach(slots.size(), [&](size_t i) {
-    const std::string& address = addresses_.lookupds[i];
+    const std::string& address = addresses.lookupds[i];
     Result<std::string> body = fetcher_->Get(StrCat("http://", address, "/nodes"));
     if (!body.ok()) {
       slots[i] = body.status();
@@ -163,8 +176,9 @@ Result<Answer<std::vector<Node>>> ClusterView::Nodes() {
 }
 
 Result<Answer<std::vector<std::string>>> ClusterView::Topics() {
-  const bool by_lookup = !addresses_.lookupds.empty();
-  const std::vector<std::string>& asked = by_lookup ? addresses_.lookupds : addresses_.nsqds;
+  const Addresses addresses = this->addresses();
+  const bool by_lookup = !addresses.lookupds.empty();
+  const std::vector<std::string>& asked = by_lookup ? addresses.lookupds : addresses.nsqds;
   Slots<std::vector<std::string>> slots(asked.size());
   threads_.ForEach(slots.size(), [&](size_t i) {
     if (!by_lookup) {
@@ -186,53 +200,67 @@ Result<Answer<std::vector<std::string>>> ClusterView::Topics() {
   return Answer<std::vector<std::string>>{MergeNames(lists->value), std::move(lists->warnings)};
 }
 
+// What nsqlookupd says at /nodes tells the producers of all its topics at once; asking for each
+// topic
+// (/lookup, as nsqadmin does) says the same.
 Result<Answer<std::map<std::string, std::vector<std::string>>>> ClusterView::InactiveTopics() {
+  const Addresses addresses = this->addresses();
   Answer<std::map<std::string, std::vector<std::string>>> inactive;
-  Result<Answer<std::vector<std::string>>> topics = Topics();
-  if (!topics.ok()) return topics.status();
-  inactive.warnings = std::move(topics->warnings);
-  if (addresses_.lookupds.empty()) return inactive;
+  if (addresses.lookupds.empty()) {
+    Result<Answer<std::vector<std::string>>> topics = Topics();
+    if (!topics.ok()) return topics.status();
+    inactive.warnings = std::move(topics->warnings);
+    return inactive;
+  }
+  Slots<LookupdState> slots;
+  for (LookupdState& state : AskLookupds(addresses.lookupds)) {
+    if (state.status.ok()) {
+      slots.emplace_back(std::move(state));
+    } else {
+      slots.emplace_back(state.status);
+    }
+  }
+  Result<Answer<std::vector<LookupdState>>> answers = Outcome(std::move(slots), kAnyLookupd);
+  if (!answers.ok()) return answers.status();
+  inactive.warnings = std::move(answers->warnings);
 
-  // One task for each topic and lookupd, all side by side: a lookupd that hangs costs one time
-  // limit for each round of threads, not one for each topic.
-  const std::vector<std::string>& names = topics->value;
-  const size_t lookupds = addresses_.lookupds.size();
-  struct Seen {
-    bool asked = false;
-    bool produced = false;
-    std::vector<std::string> channels;
-  };
-  std::vector<Seen> seen(names.size() * lookupds);
-  threads_.ForEach(seen.size(), [&](size_t i) {
-    const std::string query = StrCat(addresses_.lookupds[i % lookupds],
-                                     "/lookup?topic=", http::EscapeQuery(names[i / lookupds]));
-    Result<std::string> body = fetcher_->Get("http://" + query);
+  std::set<std::string> produced;
+  std::set<std::string> known;
+  for (const LookupdState& lookupd : answers->value) {
+    known.insert(lookupd.topics.begin(), lookupd.topics.end());
+    for (const Node& node : lookupd.nodes) {
+      for (const NodeTopic& topic : node.topics) {
+        if (!topic.tombstoned) produced.insert(topic.topic);
+      }
+    }
+  }
+  std::vector<std::string> names;
+  std::set_difference(known.begin(), known.end(), produced.begin(), produced.end(),
+                      std::back_inserter(names));
+
+  const size_t lookupds = answers->value.size();
+  std::vector<std::vector<std::string>> channels(names.size() * lookupds);
+  threads_.ForEach(channels.size(), [&](size_t i) {
+    Result<std::string> body =
+        fetcher_->Get(StrCat("http://", answers->value[i % lookupds].address,
+                             "/channels?topic=", http::EscapeQuery(names[i / lookupds])));
     if (!body.ok()) return;
-    Result<std::vector<Node>> producers = DecodeProducers(*body);
-    Result<std::vector<std::string>> channels = DecodeNames(*body, "channels");
-    if (!producers.ok() || !channels.ok()) return;
-    seen[i] = {true, !producers->empty(), std::move(*channels)};
+    Result<std::vector<std::string>> found = DecodeNames(*body, "channels");
+    if (found.ok()) channels[i] = std::move(*found);
   });
   for (size_t t = 0; t < names.size(); ++t) {
-    bool asked = false;
-    bool produced = false;
-    std::vector<std::vector<std::string>> channels;
-    for (size_t l = 0; l < lookupds; ++l) {
-      Seen& one = seen[t * lookupds + l];
-      asked = asked || one.asked;
-      produced = produced || one.produced;
-      channels.push_back(std::move(one.channels));
-    }
-    if (asked && !produced) inactive.value[names[t]] = MergeNames(channels);
+    const auto first = channels.begin() + static_cast<std::ptrdiff_t>(t * lookupds);
+    inactive.value[names[t]] = MergeNames({first, first + static_cast<std::ptrdiff_t>(lookupds)});
   }
   return inactive;
 }
 
-Result<Answer<std::vector<Node>>> ClusterView::ProducersByLookup(const std::string& topic) {
-  Slots<std::vector<Node>> slots(addresses_.lookupds.size());
+Result<Answer<std::vector<Node>>> ClusterView::ProducersByLookup(const Strings& lookupds,
+                                                                 const std::string& topic) {
+  Slots<std::vector<Node>> slots(lookupds.size());
   threads_.ForEach(slots.size(), [&](size_t i) {
-    Result<std::string> body = fetcher_->Get(
-        StrCat("http://", addresses_.lookupds[i], "/lookup?topic=", http::EscapeQuery(topic)));
+    Result<std::string> body =
+        fetcher_->Get(StrCat("http://", lookupds[i], "/lookup?topic=", http::EscapeQuery(topic)));
     slots[i] = body.ok() ? DecodeProducers(*body) : body.status();
   });
   auto lists = Outcome(std::move(slots), kAnyLookupd);
@@ -244,10 +272,11 @@ Result<Answer<std::vector<Node>>> ClusterView::ProducersByLookup(const std::stri
                                    std::move(lists->warnings)};
 }
 
-Result<Answer<std::vector<Node>>> ClusterView::ProducersAmongNsqds(const std::string& topic) {
-  Slots<std::optional<Node>> slots(addresses_.nsqds.size());
+Result<Answer<std::vector<Node>>> ClusterView::ProducersAmongNsqds(const Strings& nsqds,
+                                                                   const std::string& topic) {
+  Slots<std::optional<Node>> slots(nsqds.size());
   threads_.ForEach(slots.size(), [&](size_t i) {
-    const std::string& address = addresses_.nsqds[i];
+    const std::string& address = nsqds[i];
     Result<NodeStats> stats = AskStats(address, {.topic = topic, .include_clients = false}, Node());
     if (!stats.ok()) {
       slots[i] = stats.status();
@@ -277,7 +306,9 @@ Result<Answer<std::vector<Node>>> ClusterView::ProducersAmongNsqds(const std::st
 }
 
 Result<Answer<std::vector<Node>>> ClusterView::ProducersOf(const std::string& topic) {
-  return addresses_.lookupds.empty() ? ProducersAmongNsqds(topic) : ProducersByLookup(topic);
+  const Addresses addresses = this->addresses();
+  return addresses.lookupds.empty() ? ProducersAmongNsqds(addresses.nsqds, topic)
+                                    : ProducersByLookup(addresses.lookupds, topic);
 }
 
 Result<Answer<TopicStats>> ClusterView::Topic(const std::string& topic) {
@@ -353,17 +384,13 @@ Result<Answer<std::map<std::string, ClusterView::Counter>>> ClusterView::Counter
   return answer;
 }
 
-ClusterSample ClusterView::Sample() {
-  const auto start = std::chrono::steady_clock::now();
-  ClusterSample sample;
-  sample.by_lookupd = !addresses_.lookupds.empty();
-
-  // Who is there: from the lookupds, two questions each, or from the flags.
-  sample.lookupds.resize(addresses_.lookupds.size());
-  std::vector<Result<std::vector<std::string>>> topics(sample.lookupds.size(),
-                                                       std::vector<std::string>());
-  threads_.ForEach(2 * sample.lookupds.size(), [&](size_t i) {
-    const std::string& address = addresses_.lookupds[i / 2];
+// Two questions each: who is there, and which topics are known.
+std::vector<LookupdState> ClusterView::AskLookupds(const Strings& lookupds) {
+  std::vector<LookupdState> states(lookupds.size());
+  std::vector<Result<Strings>> topics(lookupds.size(), Strings());
+  threads_.ForEach(2 * lookupds.size(), [&](size_t i) {
+    LookupdState& state = states[i / 2];
+    const std::string& address = lookupds[i / 2];
     const bool ask_topics = i % 2 == 1;
     Result<std::string> body =
         fetcher_->Get(StrCat("http://", address, ask_topics ? "/topics" : "/nodes"));
@@ -371,7 +398,6 @@ ClusterSample ClusterView::Sample() {
       topics[i / 2] = body.ok() ? DecodeNames(*body, "topics") : body.status();
       return;
     }
-    LookupdState& state = sample.lookupds[i / 2];
     Result<std::vector<Node>> nodes = body.ok() ? DecodeProducers(*body) : body.status();
     if (nodes.ok()) {
       state.nodes = std::move(*nodes);
@@ -379,15 +405,38 @@ ClusterSample ClusterView::Sample() {
       state.status = nodes.status();
     }
   });
-  std::vector<LookupdNodes> answers;
-  for (size_t i = 0; i < sample.lookupds.size(); ++i) {
-    LookupdState& state = sample.lookupds[i];
-    state.address = addresses_.lookupds[i];
+  for (size_t i = 0; i < lookupds.size(); ++i) {
+    states[i].address = lookupds[i];
     if (topics[i].ok()) {
-      state.topics = std::move(*topics[i]);
-    } else if (state.status.ok()) {
-      state.status = topics[i].status();
+      states[i].topics = std::move(*topics[i]);
+    } else if (states[i].status.ok()) {
+      states[i].status = topics[i].status();
     }
+  }
+  return states;
+}
+
+std::vector<std::string> ClusterView::Tell(const std::vector<std::string>& addresses,
+                                           const std::string& path_and_query) {
+  std::vector<Status> answers(addresses.size());
+  threads_.ForEach(addresses.size(), [&](size_t i) {
+    answers[i] = fetcher_->Post(StrCat("http://", addresses[i], path_and_query));
+  });
+  std::vector<std::string> errors;
+  for (const Status& status : answers) {
+    if (!status.ok()) errors.push_back(status.detail());
+  }
+  return errors;
+}
+
+ClusterSample ClusterView::Sample() {
+  const auto start = std::chrono::steady_clock::now();
+  ClusterSample sample;
+  const Addresses addresses = this->addresses();
+  sample.by_lookupd = !addresses.lookupds.empty();
+  sample.lookupds = AskLookupds(addresses.lookupds);
+  std::vector<LookupdNodes> answers;
+  for (const LookupdState& state : sample.lookupds) {
     if (state.status.ok()) answers.push_back({state.address, state.nodes});
   }
   for (Node& node : MergeNodes(answers)) {
@@ -399,7 +448,8 @@ ClusterSample ClusterView::Sample() {
     state.node = std::move(node);
     sample.nodes.push_back(std::move(state));
   }
-  for (const std::string& address : addresses_.nsqds) {
+  for (const std::string& address :
+       sample.by_lookupd ? std::vector<std::string>() : addresses.nsqds) {
     NodeState state;
     state.address = address;
     sample.nodes.push_back(std::move(state));

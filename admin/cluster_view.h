@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -60,7 +61,11 @@ class ClusterView {
   // `fetcher` outlives the view.
   ClusterView(Fetcher* fetcher, Addresses addresses);
 
-  const Addresses& addresses() const { return addresses_; }
+  // As they are now.
+  Addresses addresses() const;
+
+  // From the next question on; a question under way keeps those it began with.
+  void SetLookupds(std::vector<std::string> lookupds);
 
   Result<Answer<std::vector<std::string>>> Topics();
 
@@ -68,8 +73,8 @@ class ClusterView {
   // kNotFound "TOPIC_NOT_FOUND" when every daemon asked says that it does not know the topic.
   Result<Answer<std::vector<Node>>> ProducersOf(const std::string& topic);
 
-  // Topics that no live nsqd produces, with their channels. Empty without lookupds. Failures while
-  // looking at a single topic leave it out.
+  // Topics that no live nsqd produces, with their channels. Empty without lookupds. A lookupd that
+  // fails is asked nothing more: however many topics there are, it costs its time limit once.
   Result<Answer<std::map<std::string, std::vector<std::string>>>> InactiveTopics();
 
   // kNotFound "TOPIC_NOT_FOUND" when every daemon asked says so. A topic that lookupds know but no
@@ -100,6 +105,10 @@ class ClusterView {
   // Asks everybody, clients left out; a daemon that fails is reported in its place.
   ClusterSample Sample();
 
+  // POSTs to each address, side by side; the errors in the order of the addresses.
+  std::vector<std::string> Tell(const std::vector<std::string>& addresses,
+                                const std::string& path_and_query);
+
  private:
   struct StatsQuery {
     std::string topic = {};    // empty: all
@@ -107,9 +116,13 @@ class ClusterView {
     bool include_clients = true;
   };
 
-  Result<Answer<std::vector<Node>>> ProducersByLookup(const std::string& topic);
-  Result<Answer<std::vector<Node>>> ProducersAmongNsqds(const std::string& topic);
-  Result<Answer<std::vector<Node>>> AllNodesDirectly();
+  using Strings = std::vector<std::string>;
+  Result<Answer<std::vector<Node>>> ProducersByLookup(const Strings& lookupds,
+                                                      const std::string& topic);
+  Result<Answer<std::vector<Node>>> ProducersAmongNsqds(const Strings& nsqds,
+                                                        const std::string& topic);
+  Result<Answer<std::vector<Node>>> AllNodesDirectly(const Strings& nsqds);
+  std::vector<LookupdState> AskLookupds(const Strings& lookupds);
 
   Result<NodeStats> AskStats(const std::string& address, const StatsQuery& query, const Node& node);
   Result<Answer<std::vector<NodeStats>>> AskStatsOfAll(const std::vector<Node>& nodes,
@@ -117,7 +130,8 @@ class ClusterView {
   Result<Node> AskInfo(const std::string& address);
 
   Fetcher* const fetcher_;
-  const Addresses addresses_;
+  mutable std::mutex mutex_;
+  Addresses addresses_;  // under mutex_
   ThreadPool threads_;
 };
 

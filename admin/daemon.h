@@ -6,6 +6,10 @@
 #include "admin/flags.h"
 #include "common/status.h"
 
+namespace nsq {
+class Config;
+}
+
 namespace nsq::admin {
 
 // nsqadmin as a whole: wires the parts and serves until it is destroyed.
@@ -14,7 +18,8 @@ namespace nsq::admin {
 class Daemon {
  public:
   // The detail of an error is what stands behind "failed to instantiate nsqadmin - ".
-  static Result<std::unique_ptr<Daemon>> Start(const Options& options);
+  // `config`, which outlives it, is what /config shows.
+  static Result<std::unique_ptr<Daemon>> Start(Config* config, const Options& options);
   ~Daemon();
 
   const std::string& address() const;

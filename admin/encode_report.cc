@@ -58,6 +58,21 @@ void Shares(const std::vector<Load>& shares, bool all, std::string_view node, bo
   out->EndArray();
 }
 
+// Nanoseconds from publishing to FIN, by percentile.
+void LatencyMember(const Latency& latency, JsonWriter* out) {
+  out->Key("latency");
+  out->BeginArray();
+  for (const Percentile& p : latency.percentiles) {
+    out->BeginObject();
+    out->Double("quantile", p.quantile);
+    out->Double("average", p.average);
+    out->Double("max", p.max);
+    out->Double("count", p.count);
+    out->EndObject();
+  }
+  out->EndArray();
+}
+
 void Strings(std::string_view key, const std::vector<std::string>& strings, JsonWriter* out) {
   out->Key(key);
   out->BeginArray();
@@ -135,6 +150,7 @@ void EncodeTopics(const ClusterReport& report, std::string_view topic, std::stri
       LoadMembers(channel.total, false, out);
       out->Int("nodes", static_cast<int64_t>(channel.nodes.size()));
       out->Double("growth", channel.growth);
+      if (!channel.latency.percentiles.empty()) LatencyMember(channel.latency, out);
       Shares(channel.nodes, all, node, false, out);
       out->EndObject();
     }

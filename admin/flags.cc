@@ -2,9 +2,12 @@
 
 #include <unistd.h>
 
+#include "admin/cidr.h"
+#include "admin/graphite.h"
 #include "admin/router.h"
 #include "common/config/config.h"
 #include "common/event/address.h"
+#include "common/filters/tls_context.h"
 #include "common/strings.h"
 
 namespace nsq::admin {
@@ -25,6 +28,46 @@ Status Resolve(std::string_view flag, const std::vector<std::string>& addresses)
     if (!found.ok()) return failure(found.status().detail());
   }
   return Status();
+}
+
+// The files of TLS towards daemons are read once before anybody needs them.
+Status CheckTls(const Options& options) {
+  if (!options.tls_cert.empty()) {
+    TlsClientOptions pair_files;
+    pair_files.cert_file = options.tls_cert;
+    pair_files.key_file = options.tls_key;
+    const auto pair = TlsContext::ForClient(pair_files);
+    if (!pair.ok()) {
+      return Invalid(StrCat("failed to LoadX509KeyPair ", options.tls_cert, ", ", options.tls_key,
+                            " - ", pair.status().detail()));
+    }
+  }
+  if (options.tls_root_ca_file.empty()) return Status();
+  TlsClientOptions authority_file;
+  authority_file.root_ca_file = options.tls_root_ca_file;
+  const auto authorities = TlsContext::ForClient(authority_file);
+  if (authorities.ok()) return Status();
+  if (authorities.status().code() == Code::kIo) {
+    return Invalid(StrCat("failed to read TLS root CA file ", options.tls_root_ca_file, " - ",
+                          authorities.status().detail()));
+  }
+  return Invalid("failed to AppendCertsFromPEM " + options.tls_root_ca_file);
+}
+
+Status CheckGraphite(const Options& options) {
+  if (!options.proxy_graphite || GraphiteUrl::Parse(options.graphite_url).has_value()) {
+    return Status();
+  }
+  return Invalid(StrCat("failed to parse --graphite-url (", options.graphite_url,
+                        ") - not http://host or https://host"));
+}
+
+Status CheckCidr(const std::string& text) {
+  if (text.empty()) return Status();
+  const Result<Cidr> cidr = Cidr::Parse(text);
+  if (cidr.ok()) return Status();
+  return Invalid(
+      StrCat("failed to parse --allow-config-from-cidr (", text, ") - ", cidr.status().detail()));
 }
 
 }  // namespace
@@ -56,6 +99,9 @@ std::vector<Flag> Flags() {
        "longest wait for a connection to a daemon"},
       {"http-client-request-timeout", "http_client_request_timeout", kDuration, "5s", kCluster,
        "longest wait for a daemon's whole answer"},
+      {"sample-interval", "sample_interval", kDuration, "5s", kCluster,
+       "how often daemons are asked while nobody looks, for the history charts begin with; 0: only "
+       "while a page is open"},
       {"http-client-tls-insecure-skip-verify", "http_client_tls_insecure_skip_verify", kBool,
        "false", kCluster, "do not check the certificates of daemons"},
       {"http-client-tls-root-ca-file", "http_client_tls_root_ca_file", kString, "", kCluster,
@@ -98,6 +144,15 @@ Options OptionsFrom(const Config& config) {
   options.tls_cert = config.String("http-client-tls-cert");
   options.tls_key = config.String("http-client-tls-key");
   options.acl_http_header = config.String("acl-http-header");
+  options.allow_config_from_cidr = config.String("allow-config-from-cidr");
+  options.notification_http_endpoint = config.String("notification-http-endpoint");
+  options.graphite_url = config.String("graphite-url");
+  options.proxy_graphite = config.Bool("proxy-graphite");
+  options.statsd_prefix = config.String("statsd-prefix");
+  options.statsd_counter_format = config.String("statsd-counter-format");
+  options.statsd_gauge_format = config.String("statsd-gauge-format");
+  options.statsd_interval = config.Time("statsd-interval");
+  options.sample_interval = config.Time("sample-interval");
   options.admin_users = config.Strings("admin-user");
   options.dev_static_dir = config.String("dev-static-dir");
   return options;
@@ -116,9 +171,13 @@ Status CheckOptions(const Options& options) {
   if (options.tls_cert.empty() && !options.tls_key.empty()) {
     return Invalid("--http-client-tls-cert must be specified with --http-client-tls-key");
   }
+  if (Status status = CheckTls(options); !status.ok()) return status;
   Status status = Resolve("lookupd-http-address", options.lookupd_http_addresses);
   if (!status.ok()) return status;
-  return Resolve("nsqd-http-address", options.nsqd_http_addresses);
+  status = Resolve("nsqd-http-address", options.nsqd_http_addresses);
+  if (!status.ok()) return status;
+  if (status = CheckGraphite(options); !status.ok()) return status;
+  return CheckCidr(options.allow_config_from_cidr);
 }
 
 }  // namespace nsq::admin

@@ -29,6 +29,15 @@ struct Options {
   std::string tls_cert;
   std::string tls_key;
   std::string acl_http_header;
+  std::string allow_config_from_cidr;  // empty: everybody
+  std::string notification_http_endpoint;
+  std::string graphite_url;  // empty: no graphs of graphite
+  bool proxy_graphite = false;
+  std::string statsd_prefix;
+  std::string statsd_counter_format;
+  std::string statsd_gauge_format;
+  Duration statsd_interval{};
+  Duration sample_interval{};  // 0: the cluster is watched only while somebody looks
   std::vector<std::string> admin_users;
   std::string dev_static_dir;
 };

@@ -6,9 +6,10 @@
 
 namespace nsq::admin {
 
+class CallStats;
 struct Options;
 
-// Asks real daemons, with the time limits and TLS files of the flags.
-std::unique_ptr<Fetcher> MakeHttpFetcher(const Options& options);
+// Asks real daemons, with the time limits and TLS files of the flags. `stats` outlives it.
+std::unique_ptr<Fetcher> MakeHttpFetcher(const Options& options, CallStats* stats);
 
 }  // namespace nsq::admin

@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "admin/call_stats.h"
 #include "admin/thread_pool.h"
 #include "common/config/duration.h"
 #include "common/log.h"
@@ -67,11 +68,12 @@ std::string Compress(const std::string& plain, std::string_view encoding) {
   return out;
 }
 
+constexpr char kPolicyHeader[] = "Content-Security-Policy";
+
 void AddSecurityHeaders(httplib::Response* response) {
-  response->set_header("Content-Security-Policy",
-                       "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-                       "connect-src 'self'; base-uri 'none'; form-action 'none'; "
-                       "frame-ancestors 'none'");
+  if (!response->has_header(kPolicyHeader)) {
+    response->set_header(kPolicyHeader, SecurityPolicy(""));
+  }
   response->set_header("X-Content-Type-Options", "nosniff");
   response->set_header("X-Frame-Options", "DENY");
   response->set_header("Referrer-Policy", "no-referrer");
@@ -81,8 +83,16 @@ void AddSecurityHeaders(httplib::Response* response) {
 
 }  // namespace
 
+std::string SecurityPolicy(std::string_view images) {
+  return StrCat("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'",
+                images.empty() ? "" : " ", images,
+                "; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+                "frame-ancestors 'none'");
+}
+
 struct HttpServer::Impl {
   Handler handler;
+  CallStats* stats = nullptr;
   httplib::Server server;
   std::string address;
   std::thread listener;
@@ -105,8 +115,9 @@ struct HttpServer::Impl {
       NSQ_LOG(kError, "panic in HTTP handler - ", e.what());
       response = Response::Error(500, "INTERNAL_ERROR");
     }
+    const auto took = std::chrono::steady_clock::now() - start;
+    if (stats != nullptr) stats->Add(StrCat(response.status / 100, "xx"), took);
     if (!response.routine || GetLogLevel() == LogLevel::kDebug) {
-      const auto took = std::chrono::steady_clock::now() - start;
       NSQ_LOG(kInfo, response.status, " ", request.method, " ", request.target, " (", request.peer,
               ") ", FormatGoDuration(took));
     }
@@ -143,8 +154,9 @@ struct HttpServer::Impl {
   }
 };
 
-HttpServer::HttpServer(Handler handler) : impl_(std::make_unique<Impl>()) {
+HttpServer::HttpServer(Handler handler, CallStats* stats) : impl_(std::make_unique<Impl>()) {
   Impl& impl = *impl_;
+  impl.stats = stats;
   impl.handler = std::move(handler);
   httplib::Server& server = impl.server;
   server.new_task_queue = [] { return new Workers; };

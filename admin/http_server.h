@@ -3,11 +3,18 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "admin/request.h"
 #include "common/status.h"
 
 namespace nsq::admin {
+
+class CallStats;
+
+// What every answer allows a browser to load: only what comes from here, and images from `images`
+// ("https://graphite:8080") unless it is empty.
+std::string SecurityPolicy(std::string_view images);
 
 // nsqadmin's HTTP listener, on cpp-httplib: a thread for each connection, one request for each
 // connection (an idle keep-alive connection would hold its thread and wake it a hundred times a
@@ -22,7 +29,8 @@ class HttpServer {
   // Called on many threads at once.
   using Handler = std::function<Response(const Request&)>;
 
-  explicit HttpServer(Handler handler);
+  // `stats`, if not null, counts what is answered.
+  explicit HttpServer(Handler handler, CallStats* stats = nullptr);
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
   ~HttpServer();  // stops

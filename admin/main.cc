@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
   // Some hundred threads, of which most wait: an arena for each would keep memory and gain nothing.
   mallopt(M_ARENA_MAX, 2);
   const sigset_t stop = BlockStopSignals();
-  auto daemon = nsq::admin::Daemon::Start(nsq::admin::OptionsFrom(config));
+  auto daemon = nsq::admin::Daemon::Start(&config, nsq::admin::OptionsFrom(config));
   if (!daemon.ok()) {
     nsq::LogLine(nsq::LogLevel::kFatal,
                  nsq::StrCat("failed to instantiate nsqadmin - ", daemon.status().detail()));

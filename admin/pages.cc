@@ -5,6 +5,8 @@
 #include <iterator>
 #include <utility>
 
+#include "admin/graphite.h"
+#include "admin/http_server.h"
 #include "admin/json_writer.h"
 #include "common/html.h"
 #include "common/strings.h"
@@ -43,9 +45,10 @@ std::string ETag(std::string_view content) {
 
 }  // namespace
 
-Pages::Pages(PageConfig config, std::function<bool(const Request&)> is_admin,
-             std::string dev_static_dir)
+Pages::Pages(PageConfig config, std::function<std::vector<std::string>()> lookupds,
+             std::function<bool(const Request&)> is_admin, std::string dev_static_dir)
     : config_(std::move(config)),
+      lookupds_(std::move(lookupds)),
       is_admin_(std::move(is_admin)),
       dev_static_dir_(std::move(dev_static_dir)) {}
 
@@ -67,7 +70,17 @@ Response Pages::Index(const Call& call) const {
   json.BeginObject();
   json.String("version", kVersion);
   json.String("base_path", config_.base_path);
-  json.Bool("by_lookupd", config_.by_lookupd);
+  json.String("user_agent", StrCat("nsqadmin/v", kVersion));
+  json.Key("lookupds");
+  json.BeginArray();
+  for (const std::string& address : lookupds_()) json.String(address);
+  json.EndArray();
+  json.Bool("graphs", config_.graphs);
+  json.String("graphite_url", config_.graphite_url);
+  json.String("statsd_prefix", config_.statsd_prefix);
+  json.String("statsd_counter_format", config_.statsd_counter_format);
+  json.String("statsd_gauge_format", config_.statsd_gauge_format);
+  json.Int("statsd_interval", config_.statsd_interval_seconds);
   json.Bool("is_admin", is_admin_(call.request));
   json.EndObject();
 
@@ -79,6 +92,9 @@ Response Pages::Index(const Call& call) const {
              &response.body);
   ReplaceAll("{{CONFIG}}", EscapeHtml(json.Take()), &response.body);
   response.headers.emplace_back("Cache-Control", "no-store");
+  if (const auto graphite = GraphiteUrl::Parse(config_.graphite_url)) {
+    response.headers.emplace_back("Content-Security-Policy", SecurityPolicy(graphite->origin));
+  }
   return response;
 }
 

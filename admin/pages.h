@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "admin/router.h"
 
@@ -21,7 +23,12 @@ const Asset* FindAsset(std::string_view name);
 // What the page must know before its first call; stands in the index document.
 struct PageConfig {
   std::string base_path;
-  bool by_lookupd = false;
+  std::string graphite_url;  // as the browser reaches it; empty: by way of us, or not at all
+  bool graphs = false;       // there is a graphite
+  std::string statsd_prefix;
+  std::string statsd_counter_format;
+  std::string statsd_gauge_format;
+  int64_t statsd_interval_seconds = 0;
 };
 
 // The index document for every page's URL, and the files it loads.
@@ -29,10 +36,11 @@ struct PageConfig {
 // Home: any thread; it outlives the router it fills.
 class Pages {
  public:
-  // `is_admin` tells from a request's header whether it may change things. With `dev_static_dir`
-  // files are read from there at each request; the index document stays the embedded one.
-  Pages(PageConfig config, std::function<bool(const Request&)> is_admin,
-        std::string dev_static_dir);
+  // `lookupds` says the addresses of nsqlookupds as they are now. `is_admin` tells from a request's
+  // header whether it may change things. With `dev_static_dir` files are read from there at each
+  // request; the index document stays the embedded one.
+  Pages(PageConfig config, std::function<std::vector<std::string>()> lookupds,
+        std::function<bool(const Request&)> is_admin, std::string dev_static_dir);
 
   void AddRoutes(Router* router);
 
@@ -41,6 +49,7 @@ class Pages {
   Response File(const Call& call, const std::string& name) const;
 
   const PageConfig config_;
+  const std::function<std::vector<std::string>()> lookupds_;
   const std::function<bool(const Request&)> is_admin_;
   const std::string dev_static_dir_;
 };

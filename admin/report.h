@@ -38,6 +38,7 @@ struct ChannelReport {
   std::string name;
   Load total;
   std::vector<Load> nodes;
+  Latency latency;    // over nodes
   double growth = 0;  // of the depth, messages a second over the last half minute; 0: not growing
 };
 

@@ -6,8 +6,14 @@
 
 namespace nsq::admin {
 
-Sampler::Sampler(std::function<ClusterSample()> take, std::function<SteadyTime()> clock)
-    : take_(std::move(take)), clock_(std::move(clock)) {}
+Sampler::Sampler(std::function<ClusterSample()> take, std::function<SteadyTime()> clock,
+                 std::function<void(const ClusterReport&)> remember)
+    : take_(std::move(take)), clock_(std::move(clock)), remember_(std::move(remember)) {}
+
+std::shared_ptr<const ClusterReport> Sampler::Last() {
+  const std::lock_guard lock(mutex_);
+  return last_;
+}
 
 std::shared_ptr<const ClusterReport> Sampler::Report() {
   std::unique_lock lock(mutex_);
@@ -21,6 +27,7 @@ std::shared_ptr<const ClusterReport> Sampler::Report() {
 
   ClusterReport report = trends_.Add(take_());
   report.problems = FindProblems(report);
+  if (remember_) remember_(report);
 
   lock.lock();
   making_ = false;

@@ -19,15 +19,21 @@ class Sampler {
  public:
   static constexpr milliseconds kFreshFor{900};
 
-  // `take` asks the cluster; it is never called twice at once. `clock` tells the time.
-  Sampler(std::function<ClusterSample()> take, std::function<SteadyTime()> clock);
+  // `take` asks the cluster; it is never called twice at once. `clock` tells the time. `remember`,
+  // if there is one, sees each report once.
+  Sampler(std::function<ClusterSample()> take, std::function<SteadyTime()> clock,
+          std::function<void(const ClusterReport&)> remember = {});
 
   // The last report if it is fresh, or the next one. Who comes while it is being made waits for it.
   std::shared_ptr<const ClusterReport> Report();
 
+  // The last report, however old; null before the first.
+  std::shared_ptr<const ClusterReport> Last();
+
  private:
   const std::function<ClusterSample()> take_;
   const std::function<SteadyTime()> clock_;
+  const std::function<void(const ClusterReport&)> remember_;
   std::mutex mutex_;
   std::condition_variable made_;
   bool making_ = false;

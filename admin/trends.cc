@@ -4,6 +4,8 @@
 #include <set>
 #include <utility>
 
+#include "admin/merge.h"
+
 namespace nsq::admin {
 namespace {
 
@@ -190,6 +192,7 @@ ClusterReport Trends::Add(ClusterSample sample) {
         share.flow = FlowSince(channel_key, now);
         ChannelReport& channel_report = ByName(channel.channel_name, &channels[topic.topic_name]);
         AddLoad(share, &channel_report.total);
+        AddLatency(channel.latency, &channel_report.latency);
         AddChannelLoad(share, &node.total);
         channel_report.nodes.push_back(std::move(share));
         ++node.channels;

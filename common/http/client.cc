@@ -360,6 +360,7 @@ Result<Response> Client::AskOnce(const Call& call, std::string* location) {
   httplib::Result result = client->send(request);
   if (result) {
     response.status = result->status;
+    response.content_type = result->get_header_value("Content-Type");
     const bool moved = response.status == 301 || response.status == 302 || response.status == 303 ||
                        response.status == 307 || response.status == 308;
     if (moved) *location = result->get_header_value("Location");

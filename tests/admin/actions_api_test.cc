@@ -13,6 +13,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
@@ -43,11 +44,24 @@ class ActionsTest : public testing::Test {
                           .headers = std::move(headers)});
   }
 
+  // What was told, from one number to another: steps come one after the other, the daemons of one
+  // step side by side.
+  std::vector<std::string> Told(ptrdiff_t from, ptrdiff_t to) {
+    const std::vector<std::string> told = cluster.told();
+    if (static_cast<ptrdiff_t>(told.size()) < to) return {};
+    return {told.begin() + from, told.begin() + to};
+  }
+
   FakeCluster cluster;
   ClusterView view{&cluster, {.lookupds = {"l1:4161", "l2:4161"}, .nsqds = {}}};
-  ClusterActions actions{&cluster, &view};
+  ClusterActions actions{&view};
+  std::vector<std::string> notified;
   AccessRule rule{"X-Forwarded-User", {}};
-  ActionsApi api{&actions, &rule};
+  ActionsApi api{&actions, &rule,
+                 [this](std::string_view action, const std::string& topic,
+                        const std::string& channel, const std::string& node, const Request&) {
+                   notified.push_back(StrCat(action, " ", topic, " ", channel, " ", node));
+                 }};
   Router router{"/"};
 };
 
@@ -71,37 +85,38 @@ TEST_F(ActionsTest, TellEveryNodeThatHasTheTopic) {
     const std::vector<std::string> told = cluster.told();
     EXPECT_THAT(
         std::vector<std::string>(told.begin() + static_cast<std::ptrdiff_t>(before), told.end()),
-        ElementsAre(StrCat("a:4151", c.told), StrCat("b:4151", c.told)));
+        UnorderedElementsAre(StrCat("a:4151", c.told), StrCat("b:4151", c.told)));
   }
 }
 
 TEST_F(ActionsTest, DeleteTellsLookupdsBeforeNodes) {
   EXPECT_EQ(Ask("DELETE", "/api/topics/t").body, kDone);
-  EXPECT_THAT(cluster.told(),
-              ElementsAre("l1:4161/topic/delete?topic=t", "l2:4161/topic/delete?topic=t",
-                          "a:4151/topic/delete?topic=t", "b:4151/topic/delete?topic=t"));
+  EXPECT_THAT(Told(0, 2),
+              UnorderedElementsAre("l1:4161/topic/delete?topic=t", "l2:4161/topic/delete?topic=t"));
+  EXPECT_THAT(Told(2, 4),
+              UnorderedElementsAre("a:4151/topic/delete?topic=t", "b:4151/topic/delete?topic=t"));
 }
 
 TEST_F(ActionsTest, DeleteChannel) {
   Ask("DELETE", "/api/topics/t/c");
-  EXPECT_THAT(cluster.told(), ElementsAre("l1:4161/channel/delete?topic=t&channel=c",
-                                          "l2:4161/channel/delete?topic=t&channel=c",
-                                          "a:4151/channel/delete?topic=t&channel=c",
-                                          "b:4151/channel/delete?topic=t&channel=c"));
+  EXPECT_THAT(Told(0, 2), UnorderedElementsAre("l1:4161/channel/delete?topic=t&channel=c",
+                                               "l2:4161/channel/delete?topic=t&channel=c"));
+  EXPECT_THAT(Told(2, 4), UnorderedElementsAre("a:4151/channel/delete?topic=t&channel=c",
+                                               "b:4151/channel/delete?topic=t&channel=c"));
 }
 
 TEST_F(ActionsTest, CreateTellsLookupdsAndMakesChannelsWhereTheTopicIs) {
   EXPECT_EQ(Ask("POST", "/api/topics", R"({"topic":"new"})").body, kDone);
-  EXPECT_THAT(cluster.told(),
-              ElementsAre("l1:4161/topic/create?topic=new", "l2:4161/topic/create?topic=new"));
+  EXPECT_THAT(cluster.told(), UnorderedElementsAre("l1:4161/topic/create?topic=new",
+                                                   "l2:4161/topic/create?topic=new"));
   EXPECT_EQ(Ask("POST", "/api/topics", R"({"Topic":"t","CHANNEL":"c"} trailing)").body, kDone);
-  EXPECT_EQ(cluster.told().size(), 8u);
-  EXPECT_EQ(cluster.told()[7], "b:4151/channel/create?topic=t&channel=c");
+  EXPECT_THAT(Told(6, 8), UnorderedElementsAre("a:4151/channel/create?topic=t&channel=c",
+                                               "b:4151/channel/create?topic=t&channel=c"));
 }
 
 TEST_F(ActionsTest, CreateWithoutLookupdsMakesItOnEveryNode) {
   ClusterView direct(&cluster, {.lookupds = {}, .nsqds = {"x:4151"}});
-  ClusterActions there(&cluster, &direct);
+  ClusterActions there(&direct);
   EXPECT_TRUE(there.Create("t", "c").ok());
   EXPECT_THAT(cluster.told(), ElementsAre("x:4151/topic/create?topic=t",
                                           "x:4151/channel/create?topic=t&channel=c"));
@@ -109,9 +124,9 @@ TEST_F(ActionsTest, CreateWithoutLookupdsMakesItOnEveryNode) {
 
 TEST_F(ActionsTest, TombstoneHidesThenDeletes) {
   EXPECT_EQ(Ask("DELETE", "/api/nodes/a:4151", R"({"topic":"t"})").body, kDone);
-  EXPECT_THAT(cluster.told(), ElementsAre("l1:4161/topic/tombstone?topic=t&node=a%3A4151",
-                                          "l2:4161/topic/tombstone?topic=t&node=a%3A4151",
-                                          "a:4151/topic/delete?topic=t"));
+  EXPECT_THAT(Told(0, 2), UnorderedElementsAre("l1:4161/topic/tombstone?topic=t&node=a%3A4151",
+                                               "l2:4161/topic/tombstone?topic=t&node=a%3A4151"));
+  EXPECT_THAT(Told(2, 3), ElementsAre("a:4151/topic/delete?topic=t"));
 }
 
 // nsqadmin must not be a way to send requests to any host one names.
@@ -162,9 +177,27 @@ TEST_F(ActionsTest, BadRequestsChangeNothing) {
   EXPECT_THAT(cluster.told(), IsEmpty());
 }
 
+TEST_F(ActionsTest, EachChangeIsToldToWhoeverWantsToKnow) {
+  Ask("POST", "/api/topics", R"({"topic":"new","channel":"c"})");
+  Ask("POST", "/api/topics/t", R"({"action":"unpause"})");
+  Ask("POST", "/api/topics/t/c", R"({"action":"empty"})");
+  Ask("DELETE", "/api/topics/t/c");
+  Ask("DELETE", "/api/nodes/a:4151", R"({"topic":"t"})");
+  EXPECT_THAT(notified, ElementsAre("create_topic new  ", "create_channel new c ",
+                                    "unpause_topic t  ", "empty_channel t c ",
+                                    "delete_channel t c ", "tombstone_topic_producer t  a:4151"));
+}
+
+TEST_F(ActionsTest, WhatWasNotDoneIsNotTold) {
+  Ask("POST", "/api/topics/none", R"({"action":"pause"})");
+  Ask("POST", "/api/topics/t", R"({"action":"drop"})");
+  Ask("DELETE", "/api/nodes/stranger:1", R"({"topic":"t"})");
+  EXPECT_THAT(notified, IsEmpty());
+}
+
 TEST_F(ActionsTest, OnlyAdminsWhenThereIsAList) {
   const AccessRule two("X-User", {"ann", "bob"});
-  ActionsApi guarded(&actions, &two);
+  ActionsApi guarded(&actions, &two, [](auto&&...) { FAIL(); });
   Router guarded_router("/");
   guarded.AddRoutes(&guarded_router);
   const auto status = [&](Headers headers) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "admin/cluster_view.h"
+#include "admin/history.h"
 #include "admin/sampler.h"
 #include "tests/admin/fake_cluster.h"
 
@@ -54,7 +55,8 @@ class ApiTest : public testing::Test {
   FakeCluster cluster;
   ClusterView view{&cluster, {.lookupds = {"l:4161"}, .nsqds = {}}};
   Sampler sampler{[this] { return view.Sample(); }, [] { return SteadyTime(); }};
-  Api api{&view, &sampler};
+  History history;
+  Api api{&view, &sampler, &history};
   Router router{"/"};
 };
 
@@ -108,9 +110,12 @@ TEST_F(ApiTest, Channel) {
 TEST_F(ApiTest, Topics) {
   EXPECT_EQ(Get("/api/topics").body, R"({"topics":["t"],"message":""})");
   EXPECT_EQ(Get("/api/topics?inactive=1").body, R"({"topics":["t"],"message":""})");
+  cluster.Answer("l:4161/nodes",
+                 StrCat(R"({"producers":[)",
+                        ProducerJson("a", 4151, R"(,"topics":["t"],"tombstones":[false])"), "]}"));
   EXPECT_EQ(Get("/api/topics?inactive=true").body, R"({"topics":{},"message":""})");
   cluster.Answer("l:4161/topics", R"({"topics":["t","u"]})");
-  cluster.Answer("l:4161/lookup?topic=u", R"({"channels":[],"producers":[]})");
+  cluster.Answer("l:4161/channels?topic=u", R"({"channels":[]})");
   EXPECT_EQ(Get("/api/topics?inactive=true").body, R"({"topics":{"u":null},"message":""})");
   cluster.Answer("l:4161/topics", R"({"topics":[]})");
   EXPECT_EQ(Get("/api/topics").body, R"({"topics":null,"message":""})");

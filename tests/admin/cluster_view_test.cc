@@ -178,19 +178,38 @@ TEST_F(ByLookupd, OnlyListedNodesAreEverAsked) {
 }
 
 TEST_F(ByLookupd, InactiveTopicsAreThoseNobodyProduces) {
-  cluster.Answer("l1:4161/topics", R"({"topics":["gone","t"]})");
+  Producers("l1:4161",
+            ProducerJson("a", 4151, R"(,"topics":["t","hidden"],"tombstones":[false,true])"));
+  Producers("l2:4161", "");
+  cluster.Answer("l1:4161/topics", R"({"topics":["gone","hidden","t"]})");
   cluster.Answer("l2:4161/topics", R"({"topics":["bare","gone"]})");
-  cluster.Answer("l1:4161/lookup?topic=gone", R"({"channels":["b","a"],"producers":[]})");
-  cluster.Answer("l2:4161/lookup?topic=gone", R"({"channels":["a","c"],"producers":[]})");
-  cluster.Answer("l1:4161/lookup?topic=t",
-                 StrCat(R"({"channels":[],"producers":[)", ProducerJson("a", 4151), "]}"));
-  cluster.Fail("l2:4161/lookup?topic=t", TopicNotFound());
-  cluster.Fail("l1:4161/lookup?topic=bare", TopicNotFound());
-  cluster.Answer("l2:4161/lookup?topic=bare", R"({"channels":[],"producers":[]})");
+  cluster.Answer("l1:4161/channels?topic=gone", R"({"channels":["b","a"]})");
+  cluster.Answer("l2:4161/channels?topic=gone", R"({"channels":["a","c"]})");
   const auto inactive = view.InactiveTopics();
   ASSERT_TRUE(inactive.ok());
   EXPECT_THAT(inactive->value,
-              ElementsAre(Pair("bare", IsEmpty()), Pair("gone", ElementsAre("a", "b", "c"))));
+              ElementsAre(Pair("bare", IsEmpty()), Pair("gone", ElementsAre("a", "b", "c")),
+                          Pair("hidden", IsEmpty())));
+}
+
+// With a thousand topics and a lookupd that hangs, each question to it would cost a time limit.
+TEST_F(ByLookupd, ALookupdThatFailsIsNotAskedAboutEachTopic) {
+  Producers("l1:4161", "");
+  cluster.Answer("l1:4161/topics", R"({"topics":["gone"]})");
+  cluster.Answer("l1:4161/channels?topic=gone", R"({"channels":["c"]})");
+  const auto inactive = view.InactiveTopics();
+  ASSERT_TRUE(inactive.ok());
+  EXPECT_THAT(inactive->value, ElementsAre(Pair("gone", ElementsAre("c"))));
+  EXPECT_EQ(inactive->warnings.size(), 1u);
+  for (const std::string& url : cluster.asked()) {
+    EXPECT_EQ(url.find("l2:4161/channels"), std::string::npos) << url;
+  }
+}
+
+TEST_F(ByLookupd, NewAddressesOfLookupdsAreAskedFromNowOn) {
+  view.SetLookupds({"l3:4161"});
+  cluster.Answer("l3:4161/topics", R"({"topics":["x"]})");
+  EXPECT_THAT(view.Topics()->value, ElementsAre("x"));
 }
 
 TEST_F(ByLookupd, SampleShowsFailuresInTheirPlace) {

@@ -14,11 +14,18 @@ using testing::Not;
 
 class PagesTest : public testing::Test {
  protected:
+  std::string graphite_url;
+
   Response Get(const std::string& target,
                std::vector<std::pair<std::string, std::string>> headers = {},
                const std::string& base_path = "/", const std::string& dev_static_dir = "") {
     Pages pages(
-        {.base_path = base_path, .by_lookupd = true},
+        {.base_path = base_path,
+         .graphite_url = graphite_url,
+         .statsd_prefix = "nsq.%s",
+         .statsd_counter_format = "%s",
+         .statsd_gauge_format = "%s"},
+        [] { return std::vector<std::string>{"l:4161"}; },
         [](const Request& request) { return request.Header("X-User") == "root"; }, dev_static_dir);
     Router router(base_path);
     pages.AddRoutes(&router);
@@ -46,6 +53,23 @@ TEST_F(PagesTest, TheDocumentKnowsTheBasePathAndWhoAsks) {
   EXPECT_THAT(body, HasSubstr("/a&#34;b/static/main.js"));
   EXPECT_THAT(body, HasSubstr("&#34;is_admin&#34;:true"));
   EXPECT_THAT(Get("/").body, HasSubstr("&#34;is_admin&#34;:false"));
+}
+
+// The page itself loads nothing from elsewhere; only graphite's pictures come from there.
+TEST_F(PagesTest, GraphiteMayDeliverPictures) {
+  const auto policy = [this] {
+    const Response response = Get("/");
+    for (const auto& [name, value] : response.headers) {
+      if (name == "Content-Security-Policy") return value;
+    }
+    return std::string();
+  };
+  EXPECT_EQ(policy(), "") << "the server's own";
+  graphite_url = "https://user:pw@graphite:8080/x?y";
+  EXPECT_THAT(policy(), HasSubstr("img-src 'self' https://graphite:8080;"));
+  EXPECT_THAT(policy(), HasSubstr("script-src 'self';"));
+  graphite_url = "https://g; script-src *";
+  EXPECT_EQ(policy(), "") << "nothing can be added to the policy";
 }
 
 TEST_F(PagesTest, FilesAreServedFromTheProgramItself) {
