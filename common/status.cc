@@ -39,6 +39,7 @@ Status ErrnoStatus(int error_number, std::string_view what) {
   switch (error_number) {
     case ENOSPC:
     case EDQUOT:
+    case EFBIG:  // a limit of the process, as a quota
       code = Code::kExhausted;
       break;
     case ENOENT:

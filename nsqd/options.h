@@ -58,6 +58,7 @@ struct Options {
   Durability durability = Durability::kOs;
   int64_t mem_queue_size = 10000;
   int64_t memory_budget_bytes = int64_t{256} << 20;
+  int64_t disk_reserve_bytes = 0;  // 0: see DiskRoom
   int64_t max_bytes_per_file = 104857600;
   int64_t sync_every = 2500;
   Duration sync_timeout = seconds(2);

@@ -388,7 +388,7 @@ void Daemon::ServeHttp() {
 
 void Daemon::Run() {
   EventLoop& loop = workers_[0]->loop;
-  IgnoreSignals({SIGPIPE, SIGHUP});
+  IgnoreSignals({SIGPIPE, SIGHUP, SIGXFSZ});
   signals_ =
       std::make_unique<SignalWatch>(loop, std::initializer_list<int>{SIGINT, SIGTERM, SIGHUP},
                                     [this](int signal) { OnSignal(signal); });

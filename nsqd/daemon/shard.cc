@@ -195,7 +195,12 @@ struct Dying : Deferrable {
 }  // namespace
 
 Shard::Shard(EventLoop& loop, ShardWorld& world, size_t index)
-    : loop_(loop), home_(loop.home()), world_(world), index_(index) {
+    : loop_(loop),
+      home_(loop.home()),
+      world_(world),
+      index_(index),
+      room_(world.files, world.options.data_path,
+            static_cast<uint64_t>(world.options.disk_reserve_bytes)) {
   home_.Assert();
   budget_.limit_bytes = static_cast<size_t>(world.options.memory_budget_bytes) /
                         static_cast<size_t>(std::max(world.options.loops, 1));
@@ -203,11 +208,16 @@ Shard::Shard(EventLoop& loop, ShardWorld& world, size_t index)
 
 Shard::~Shard() = default;
 
+Topic::World Shard::TopicWorld() {
+  Topic::World world{loop_, world_.pool, world_.files, budget_, world_.options, *this};
+  world.room = &room_;
+  return world;
+}
+
 Status Shard::Load(const std::vector<std::string>& topics) {
   home_.Assert();
   for (const std::string& name : topics) {
-    Result<std::unique_ptr<Topic>> opened =
-        Topic::Open({loop_, world_.pool, world_.files, budget_, world_.options, *this}, name);
+    Result<std::unique_ptr<Topic>> opened = Topic::Open(TopicWorld(), name);
     if (!opened.ok()) {
       return Status(opened.status().code(), "topic " + name + ": " + opened.status().detail());
     }
@@ -235,8 +245,7 @@ Topic* Shard::FindTopic(std::string_view name) {
 Result<Topic*> Shard::GetOrCreateTopic(std::string_view name) {
   if (Topic* const topic = FindTopic(name)) return topic;
   if (closing_) return Status(Code::kUnavailable, "exiting");
-  Result<std::unique_ptr<Topic>> opened = Topic::Open(
-      {loop_, world_.pool, world_.files, budget_, world_.options, *this}, std::string(name));
+  Result<std::unique_ptr<Topic>> opened = Topic::Open(TopicWorld(), std::string(name));
   if (!opened.ok()) {
     NSQ_LOG(kError, "TOPIC(", name, ") ERROR: failed to create - ", opened.status().detail());
     return opened.status();

@@ -17,6 +17,7 @@
 #include "nsqd/options.h"
 #include "nsqd/protocol/broker.h"
 #include "nsqd/queue/topic.h"
+#include "nsqd/storage/disk_room.h"
 
 namespace nsq {
 class HelperPool;
@@ -128,6 +129,7 @@ class Shard : public Broker, private TopicObserver {
   void OnTopicForsaken(Topic& topic) override;
   void OnDiskStatus(const Topic& topic, const Status& status) override;
 
+  Topic::World TopicWorld() NSQ_REQUIRES(home_);
   Topic* FindTopic(std::string_view name) NSQ_REQUIRES(home_);
   Result<Topic*> GetOrCreateTopic(std::string_view name) NSQ_REQUIRES(home_);
   size_t HomeOf(std::string_view topic) NSQ_REQUIRES(home_);
@@ -162,6 +164,7 @@ class Shard : public Broker, private TopicObserver {
   ShardWorld& world_;
   const size_t index_;
   MemoryBudget budget_ NSQ_GUARDED_BY(home_);
+  DiskRoom room_ NSQ_GUARDED_BY(home_);
 
   std::unordered_map<std::string, std::unique_ptr<Topic>, Hash, std::equal_to<>> topics_
       NSQ_GUARDED_BY(home_);

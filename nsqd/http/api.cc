@@ -75,9 +75,9 @@ bool BoolParam(const http::Params& params, std::string_view name, bool otherwise
   return otherwise;
 }
 
-// Answers a publish when it is known to be kept, or refused. A full disk and a topic that goes are
-// one word to clients (spec, nsqd-http 5.3). Why, the topic has said in the log: once, and not for
-// each publish that has to wait for somebody to make room.
+// Answers a publish when it is known to be kept, or refused. The original says EXITING whatever it
+// was (spec, nsqd-http 5.3); we say so if we are, and else why. In the log the topic has said so:
+// once, and not for each publish that has to wait for somebody to make room.
 std::function<void(const Status&)> AnswerPublish(std::unique_ptr<Exchange> exchange,
                                                  const std::string& topic) {
   return [shared = std::shared_ptr<Exchange>(std::move(exchange)), topic](const Status& status) {
@@ -86,7 +86,8 @@ std::function<void(const Status&)> AnswerPublish(std::unique_ptr<Exchange> excha
       return;
     }
     NSQ_LOG(kDebug, "TOPIC(", topic, "): publish over HTTP refused - ", status.ToString());
-    shared->Error(503, "EXITING");
+    if (status.code() == Code::kUnavailable) return shared->Error(503, "EXITING");
+    shared->Error(503, "PUB_FAILED - " + status.detail());
   };
 }
 

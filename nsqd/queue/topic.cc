@@ -19,6 +19,9 @@ constexpr size_t kExpireBudget = 8192;
 // So much of the newest segment is at most read again at a start, but for what is not synced.
 constexpr uint64_t kLeastPlaceBytes = uint64_t{4} << 20;
 
+// How often a disk that failed is tried, if nobody else does.
+constexpr Duration kProbeAfter = seconds(1);
+
 // Timers of one topic fire at most this often: a million deferred messages due one after another
 // must not be a million turns. Still never early.
 constexpr Duration kTimerGrain = milliseconds(1);
@@ -28,8 +31,10 @@ constexpr int64_t kLeastMaxRecordBytes = int64_t{64} << 20;
 
 Status Exiting() { return Status(Code::kUnavailable, "exiting"); }
 
-LogOptions MakeLogOptions(const Options& options, std::string dir, QueueMetrics* metrics) {
+LogOptions MakeLogOptions(const Options& options, DiskRoom* room, std::string dir,
+                          QueueMetrics* metrics) {
   LogOptions log;
+  log.room = room;
   log.dir = std::move(dir);
   log.durability = options.durability;
   log.segment_bytes = static_cast<uint64_t>(options.max_bytes_per_file);
@@ -51,14 +56,16 @@ Topic::Topic(const World& world, std::string name)
       world_(world),
       loop_(world.loop),
       home_(world.loop.home()),
-      timer_(world.loop, [this] { OnTimer(); }) {}
+      timer_(world.loop, [this] { OnTimer(); }),
+      probe_timer_(world.loop, [this] { ProbeDisk(); }) {}
 
 Result<std::unique_ptr<Topic>> Topic::Open(const World& world, std::string name) {
   std::unique_ptr<Topic> topic(new Topic(world, std::move(name)));
   std::string dir = topic->ephemeral_ ? "" : TopicDir(world.options.data_path, topic->name_);
-  Result<OpenedTopic> opened = OpenTopic(world.loop, world.pool, world.files, &world.budget,
-                                         MakeLogOptions(world.options, dir, world.metrics),
-                                         world.loop.WallClock(), topic.get());
+  Result<OpenedTopic> opened =
+      OpenTopic(world.loop, world.pool, world.files, &world.budget,
+                MakeLogOptions(world.options, world.room, dir, world.metrics),
+                world.loop.WallClock(), topic.get());
   if (!opened.ok()) return opened.status();
   topic->home_.Assert();
   topic->dir_ = std::move(dir);
@@ -478,6 +485,7 @@ void Topic::Delete() {
   NSQ_LOG(kInfo, "TOPIC(", name_, "): deleting");
   leaving_ = true;
   timer_.Cancel();
+  probe_timer_.Cancel();
   while (!channels_.empty()) RemoveChannel(channels_.begin());
   Answer(Exiting(), Exiting());
   if (dir_.empty()) return;
@@ -494,6 +502,7 @@ void Topic::PrepareClose() {
   if (!waiters_.empty()) Flush();
   leaving_ = true;
   timer_.Cancel();
+  probe_timer_.Cancel();
   for (const auto& [name, channel] : channels_) {
     channel->WriteJournal();
     channel->Close();
@@ -557,6 +566,7 @@ void Topic::NoteDisk(const Status& status, bool* failing) {
   if (status.ok() != *failing) return;
   const bool failed_before = log_failing_ || journal_failing_;
   *failing = !status.ok();
+  if (!status.ok() && !leaving_ && !probe_timer_.armed()) probe_timer_.ArmAfter(kProbeAfter);
   const bool fails = log_failing_ || journal_failing_;
   if (fails == failed_before || leaving_) return;  // nobody takes back what a deleted topic said
   if (fails) {
@@ -566,6 +576,21 @@ void Topic::NoteDisk(const Status& status, bool* failing) {
     NSQ_LOG(kInfo, "TOPIC(", name_, "): writing to backend again");
   }
   world_.observer.OnDiskStatus(*this, status);
+}
+
+// Nobody may publish as long as /ping says that the disk is full: so it is tried without them.
+void Topic::ProbeDisk() {
+  home_.Assert();
+  if (leaving_) return;
+  if (log_failing_) NoteDisk(log_->Probe(), &log_failing_);
+  if (journal_failing_) {
+    if (journal_->has_batch() || journal_->WantsCompaction()) {
+      JournalSoon();
+    } else {
+      NoteDisk(Status(), &journal_failing_);
+    }
+  }
+  if (log_failing_ || journal_failing_) probe_timer_.ArmAfter(kProbeAfter);
 }
 
 std::vector<std::string> Topic::ChannelNames() const {

@@ -61,6 +61,7 @@ class Topic : private SegmentedLog::Listener {
     const Options& options;
     TopicObserver& observer;
     QueueMetrics* metrics = nullptr;  // to count in; may be null
+    DiskRoom* room = nullptr;         // null: as much as the disk takes
   };
 
   // Opens the topic, or makes it. An ephemeral one stays in memory. A new topic does not flow
@@ -179,6 +180,7 @@ class Topic : private SegmentedLog::Listener {
   LatencyStats Latencies(std::span<const LatencySketch* const> sketches) const;
   // Log and journal are two files: that one can be written says nothing about the other.
   void NoteDisk(const Status& status, bool* failing) NSQ_REQUIRES(home_);
+  void ProbeDisk();
 
   const std::string name_;
   const bool ephemeral_;
@@ -215,6 +217,7 @@ class Topic : private SegmentedLog::Listener {
   Task<&Topic::Dispatch> dispatch_task_{this};
   Task<&Topic::WriteJournal> journal_task_{this};
   Timer timer_;
+  Timer probe_timer_;  // while the disk fails
   Timeline timeline_ NSQ_GUARDED_BY(home_);
 
   uint64_t message_count_ NSQ_GUARDED_BY(home_) = 0;

@@ -42,6 +42,12 @@ class ReadFile {
   virtual Result<uint64_t> Size() const = 0;
 };
 
+// Of a file system; what is not known is without end.
+struct DiskSpace {
+  uint64_t free_bytes = UINT64_MAX;
+  uint64_t total_bytes = UINT64_MAX;
+};
+
 // Home: any thread.
 class Files {
  public:
@@ -61,6 +67,8 @@ class Files {
   virtual Status Rename(const std::string& from, const std::string& to) = 0;
   // Returns when names made, removed or renamed in `dir` survive a power cut.
   virtual Status SyncDir(const std::string& dir) = 0;
+  // Of the file system that `dir` is on.
+  virtual Result<DiskSpace> Space(const std::string& dir) = 0;
 };
 
 // "a/b" -> "a", "b" -> ".".

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/metrics/histogram.h"
 #include "nsqd/storage/chunk.h"
+#include "nsqd/storage/disk_room.h"
 #include "nsqd/storage/log_jobs.h"
 #include "nsqd/storage/segment.h"
 #include "nsqd/storage/segmented_log.h"
@@ -82,7 +83,9 @@ Status SegmentedLog::Write() {
   }
   if (durability_ != Durability::kMemory) {
     if (written_ == appended_) return Status();
-    if (Status status = WriteUpTo(appended_); !status.ok()) return Refuse(std::move(status));
+    Status status = TakeRoom();
+    if (status.ok()) status = WriteUpTo(appended_);
+    if (!status.ok()) return Refuse(std::move(status));
     batch_begin_ = appended_;
     Evict();
     MaybeSync();
@@ -92,13 +95,39 @@ Status SegmentedLog::Write() {
   uint64_t excess = unwritten - std::min(unwritten, options_.memory_messages);
   if (budget_->over() && recent_.size() > 1) excess = std::max<uint64_t>(excess, 1);
   if (excess > 0) {
-    if (Status status = WriteUpTo(written_ + excess); !status.ok()) {
-      return Refuse(std::move(status));
-    }
+    Status status = TakeRoom();
+    if (status.ok()) status = WriteUpTo(written_ + excess);
+    if (!status.ok()) return Refuse(std::move(status));
   }
   batch_begin_ = appended_;
   Evict();
   return Status();
+}
+
+// For what is unwritten.
+Status SegmentedLog::TakeRoom() {
+  if (options_.room == nullptr) return Status();
+  uint64_t size_bytes = 0;
+  for (auto chunk = recent_.rbegin(); chunk != recent_.rend() && !(*chunk)->written(); ++chunk) {
+    size_bytes += (*chunk)->unwritten_bytes().size();
+  }
+  return options_.room->Take(size_bytes, loop_.Now());
+}
+
+Status SegmentedLog::Probe() {
+  home_.Assert();
+  if (memory_only()) return Status();
+  if (options_.room != nullptr) {
+    if (Status status = options_.room->Take(1, loop_.Now()); !status.ok()) return status;
+  }
+  const std::string path = options_.dir + "/" + ProbeName();
+  const Result<std::unique_ptr<AppendFile>> file = files_.OpenAppend(path);
+  if (!file.ok()) return file.status();
+  const std::array<std::byte, 4096> bytes{};
+  const Result<size_t> written = (*file)->Append(bytes);
+  const Status removed = files_.Remove(path);
+  if (!written.ok()) return written.status();
+  return removed;
 }
 
 // Writes whole chunks, the oldest first, until `end` is among them.

@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -137,6 +138,14 @@ class RealFiles : public Files {
     const UniqueFd fd(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!fd.valid() || ::fsync(fd.get()) != 0) return Failed("sync directory", dir);
     return Status();
+  }
+
+  Result<DiskSpace> Space(const std::string& dir) override {
+    struct statvfs st;
+    if (::statvfs(dir.empty() ? "." : dir.c_str(), &st) != 0) return Failed("stat", dir);
+    // Some say nothing of themselves.
+    if (st.f_blocks == 0) return DiskSpace();
+    return DiskSpace{uint64_t{st.f_bavail} * st.f_frsize, uint64_t{st.f_blocks} * st.f_frsize};
   }
 };
 

@@ -80,6 +80,8 @@ bool IsCopyName(std::string_view name) {
   return name.size() == kNameDigits + kCopySuffix.size() && name.ends_with(kCopySuffix);
 }
 
+std::string ProbeName() { return "probe.tmp"; }
+
 std::string DamagedName(Sequence first) { return Digits(first) + ".damaged"; }
 
 const Segment::IndexEntry& Segment::Floor(Sequence s) const {

@@ -46,6 +46,9 @@ std::optional<Sequence> ParseSegmentName(std::string_view name);
 std::string CopyName(Sequence first);
 bool IsCopyName(std::string_view name);
 
+// A file that was only made to see whether that is possible.
+std::string ProbeName();
+
 // Where what is damaged in a segment is set aside: "00001737331200000000.damaged".
 std::string DamagedName(Sequence first);
 

@@ -27,6 +27,7 @@ class Timer;
 namespace nsq::nsqd {
 
 class Chunk;
+class DiskRoom;
 struct ColdRead;
 struct CopySegments;
 struct DamagedStretch;
@@ -55,6 +56,7 @@ struct LogOptions {
   // What is wanted of a segment that every channel has passed is copied out of it after so long:
   // most of what is in flight is finished by then.
   Duration copy_after = seconds(5);
+  DiskRoom* room = nullptr;  // the loop's; null: as much as the disk takes
   // A place up to which the newest segment was synced once: at a start it is checked from there.
   // Believed only if the file bears it out.
   LogPlace synced;
@@ -128,6 +130,10 @@ class SegmentedLog {
   //   kIo         any other error       } its publishers get an error. Go on appending.
   // A partial write that cannot be undone seals the segment; the log goes on in a new one.
   Status Write();
+
+  // Whether the disk would take something now: for one who was refused and has nothing to write.
+  // Makes and removes a small file.
+  Status Probe();
 
   // Asks for everything written to be synced, in the background; OnLogSynced follows. Calls while
   // one is under way are one more afterwards (group commit). Does nothing if synced() == written().
@@ -233,6 +239,7 @@ class SegmentedLog {
 
   // writing
   Chunk& RoomFor(size_t size_bytes) NSQ_REQUIRES(home_);
+  Status TakeRoom() NSQ_REQUIRES(home_);
   Status WriteUpTo(Sequence end) NSQ_REQUIRES(home_);
   Status WriteChunk(Chunk& chunk) NSQ_REQUIRES(home_);
   Status PrepareSegment(Sequence first) NSQ_REQUIRES(home_);

@@ -78,6 +78,7 @@ Status CheckRanges(const Config& config) {
        {"max-msg-size", "max-body-size", "max-bytes-per-file", "memory-budget"}) {
     if (config.Int(name) <= 0) return Invalid(StrCat("--", name, " must be > 0"));
   }
+  if (config.Int("disk-reserve") < 0) return Invalid("--disk-reserve must be >= 0");
   if (config.Int("mem-queue-size") < 0) return Invalid("--mem-queue-size must be >= 0");
   for (const char* const name : {"sync-timeout", "output-buffer-timeout", "msg-timeout"}) {
     if (config.Time(name) <= Duration::zero()) return Invalid(StrCat("--", name, " must be > 0"));
@@ -151,6 +152,7 @@ Result<Options> CheckOptions(const Config& config, std::vector<std::string>* war
   options.durability = *ParseDurability(config.String("durability"));
   options.mem_queue_size = config.Int("mem-queue-size");
   options.memory_budget_bytes = config.Int("memory-budget");
+  options.disk_reserve_bytes = config.Int("disk-reserve");
   options.max_bytes_per_file = config.Int("max-bytes-per-file");
   options.sync_every = config.Int("sync-every");
   options.sync_timeout = config.Time("sync-timeout");

@@ -90,6 +90,9 @@ std::vector<Flag> FlagTable(const std::string& hostname) {
       "#ephemeral topic or channel holds");
   add("memory-budget", "memory_budget", kInt, "268435456",
       "bytes of messages that all topics together keep in memory");
+  add("disk-reserve", "disk_reserve", kInt, "0",
+      "bytes of the file system that messages leave free: with less, publishing is refused and "
+      "consumers go on; 0: a 16th of it, 64 MiB at most");
   add("max-bytes-per-file", "max_bytes_per_file", kInt, "104857600",
       "bytes after which a topic's log begins a new file");
   add("sync-every", "sync_every", kInt, "2500", "messages after which a log is synced to the disk");

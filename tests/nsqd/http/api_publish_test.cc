@@ -97,11 +97,15 @@ TEST_F(ApiTest, PubWithABadDeferStillMakesTheTopic) {
   EXPECT_TRUE(backend_.published.empty());
 }
 
-TEST_F(ApiTest, RefusedPublishesAreUnavailableWhateverTheReason) {
-  for (const Code code : {Code::kUnavailable, Code::kExhausted, Code::kIo}) {
+TEST_F(ApiTest, RefusedPublishesAreUnavailableAndSayWhy) {
+  backend_.publish_status = Status(Code::kUnavailable, "exiting");
+  EXPECT_EQ(Post("/pub?topic=t", "x").Summary(), "503 EXITING");
+  EXPECT_EQ(Post("/mpub?topic=t", "x").Summary(), "503 EXITING");
+  for (const Code code : {Code::kExhausted, Code::kIo}) {
     backend_.publish_status = Status(code, "append to t/000001.log: No space left on device");
-    EXPECT_EQ(Post("/pub?topic=t", "x").Summary(), "503 EXITING");
-    EXPECT_EQ(Post("/mpub?topic=t", "x").Summary(), "503 EXITING");
+    const char* const says = "503 PUB_FAILED - append to t/000001.log: No space left on device";
+    EXPECT_EQ(Post("/pub?topic=t", "x").Summary(), says);
+    EXPECT_EQ(Post("/mpub?topic=t", "x").Summary(), says);
   }
 }
 

@@ -15,6 +15,7 @@
 #include "common/event/event_loop.h"
 #include "common/event/helper_pool.h"
 #include "nsqd/queue/topic.h"
+#include "nsqd/storage/disk_room.h"
 #include "tests/nsqd/queue/fake_consumer.h"
 #include "tests/nsqd/storage/memory_files.h"
 
@@ -71,7 +72,7 @@ class TopicTest : public testing::Test {
 
   void Open(const std::string& name = "t", bool start = true) {
     Result<std::unique_ptr<Topic>> topic =
-        Topic::Open({loop_, *pool_, files_, budget_, options_, observer_}, name);
+        Topic::Open({loop_, *pool_, files_, budget_, options_, observer_, nullptr, room_}, name);
     ASSERT_TRUE(topic.ok()) << topic.status().ToString();
     topic_ = std::move(*topic);
     if (start) topic_->Start();
@@ -164,6 +165,7 @@ class TopicTest : public testing::Test {
   std::unique_ptr<HelperPool> pool_ = std::make_unique<HelperPool>(1);
   MemoryBudget budget_{size_t{64} << 20, 0};
   Options options_;
+  DiskRoom* room_ = nullptr;
   FakeObserver observer_;
   FakePublisher publisher_;
   std::vector<std::unique_ptr<Client>> clients_;

@@ -646,5 +646,36 @@ TEST_F(TopicTest, AStartDoesNotReadWhatIsKnownToBeOnTheDisk) {
   EXPECT_EQ(StatsOf("a").depth, 1001u) << "what came after that place is found";
 }
 
+// At the reserve publishing is refused; consumers finish, which makes room, and publishing goes on
+// although nobody tried meanwhile.
+TEST_F(TopicTest, AtTheReserveConsumersGoOnAndPublishingResumes) {
+  options_.max_bytes_per_file = 50'000;
+  options_.sync_timeout = milliseconds(1);
+  files_.set_capacity(400'000);
+  DiskRoom room(files_, "data", 100'000);
+  room_ = &room;
+  Open();
+  Client* const client = Subscribe("a", 0);
+  uint64_t ticket = 0;
+  for (int i = 0; i < 100; ++i) {
+    ticket = Publish(Bodies(10, std::string(1000, 'x')));
+    ASSERT_TRUE(TurnUntil([&] { return publisher_.answered(ticket); }));
+    if (!publisher_.ok(ticket)) break;
+  }
+  ASSERT_FALSE(publisher_.ok(ticket));
+  EXPECT_EQ(publisher_.answers.at(ticket).code(), Code::kExhausted);
+  EXPECT_NE(publisher_.answers.at(ticket).detail().find("--disk-reserve"), std::string::npos);
+  EXPECT_GE(files_.total_bytes(), 250'000u);
+  EXPECT_LE(files_.total_bytes(), 300'000u) << "the reserve is for journals";
+  EXPECT_EQ(observer_.news.back(), "disk failing");
+  client->channel->SetReady(client->subscription, 1000);
+  topic_->Wake();
+  ASSERT_TRUE(TurnUntil([&] {
+    FinishAll(client);
+    return observer_.news.back() == "disk ok";
+  })) << "found out without a publish";
+  PublishOk({"again"});
+}
+
 }  // namespace
 }  // namespace nsq::nsqd

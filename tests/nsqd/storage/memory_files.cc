@@ -338,4 +338,11 @@ Status MemoryFiles::SyncDir(const std::string& dir) {
   return Status();
 }
 
+Result<DiskSpace> MemoryFiles::Space(const std::string&) {
+  const Lock lock(mutex_);
+  if (capacity_ == kUnlimited) return DiskSpace();
+  const uint64_t used = TotalBytes();
+  return DiskSpace{capacity_ - std::min(capacity_, used), capacity_};
+}
+
 }  // namespace nsq::nsqd

@@ -66,6 +66,7 @@ class MemoryFiles : public Files {
   Status RemoveDir(const std::string& dir) override;
   Status Rename(const std::string& from, const std::string& to) override;
   Status SyncDir(const std::string& dir) override;
+  Result<DiskSpace> Space(const std::string& dir) override;  // what set_capacity leaves
 
  private:
   class Writer;
