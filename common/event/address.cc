@@ -5,11 +5,14 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <memory>
 
@@ -47,28 +50,59 @@ Result<std::unique_ptr<addrinfo, FreeAddrInfo>> Resolve(const Address& address, 
   return std::unique_ptr<addrinfo, FreeAddrInfo>(list);
 }
 
-Status FillUnix(const std::string& path, sockaddr_un* to) {
+// Returns the length of the name: a leading '@' stands for a name that is in no file system, and
+// '@' alone for one that the kernel chooses.
+Result<socklen_t> FillUnix(const std::string& path, sockaddr_un* to) {
   to->sun_family = AF_UNIX;
   if (path.size() >= sizeof to->sun_path) {
     return Status(Code::kInvalid, StrCat("unix socket path too long: ", path));
   }
   std::memcpy(to->sun_path, path.c_str(), path.size() + 1);
-  return Status();
+  if (path[0] != '@') return static_cast<socklen_t>(sizeof *to);
+  to->sun_path[0] = '\0';
+  const size_t name_bytes = path == "@" ? 0 : path.size();
+  return static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name_bytes);
+}
+
+// Whether `name` is a socket's file that a process which is gone has left.
+bool IsStale(const std::string& path, const sockaddr_un& name, socklen_t size) {
+  struct stat info {};
+  if (path[0] == '@' || ::lstat(path.c_str(), &info) != 0 || !S_ISSOCK(info.st_mode)) return false;
+  const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  return fd.valid() && ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), size) != 0 &&
+         errno == ECONNREFUSED;
 }
 
 Result<UniqueFd> ListenUnix(const std::string& path) {
   sockaddr_un name{};
-  if (const Status status = FillUnix(path, &name); !status.ok()) return status;
+  const Result<socklen_t> size = FillUnix(path, &name);
+  if (!size.ok()) return size.status();
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return ErrnoStatus(errno, "socket");
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0 ||
-      ::listen(fd.get(), kBacklog) != 0) {
+  const auto bind = [&] {
+    return ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), *size) == 0;
+  };
+  bool bound = bind();
+  if (!bound && errno == EADDRINUSE) {
+    const int in_use = errno;
+    bound = IsStale(path, name, *size) && ::unlink(path.c_str()) == 0 && bind();
+    if (!bound) errno = in_use;
+  }
+  if (!bound || ::listen(fd.get(), kBacklog) != 0) {
     return Status(Code::kIo, StrCat("listen unix ", path, ": bind: ", Reason(errno)));
   }
   return fd;
 }
 
-std::string FormatAddress(const sockaddr_storage& name) {
+std::string FormatAddress(const sockaddr_storage& name, socklen_t size) {
+  if (name.ss_family == AF_UNIX) {
+    const auto& local = reinterpret_cast<const sockaddr_un&>(name);
+    constexpr size_t kPathAt = offsetof(sockaddr_un, sun_path);
+    if (size <= kPathAt) return "@";
+    std::string path(local.sun_path, size - kPathAt);
+    if (path[0] == '\0') return "@" + path.substr(1);
+    return path.substr(0, path.find('\0'));
+  }
   char host[INET6_ADDRSTRLEN] = "";
   if (name.ss_family == AF_INET) {
     const auto& v4 = reinterpret_cast<const sockaddr_in&>(name);
@@ -96,7 +130,7 @@ Result<Address> ParseAddress(std::string_view text) {
   const bool bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
   if (colon == std::string_view::npos || text.find('/') != std::string_view::npos ||
       (!bracketed && host.find(':') != std::string_view::npos)) {
-    address.unix_path = std::string(text);
+    address.unix_path = text.empty() ? "@" : std::string(text);
     return address;
   }
   address.host = std::string(bracketed ? host.substr(1, host.size() - 2) : host);
@@ -150,10 +184,11 @@ Result<UniqueFd> Listen(const Address& address) {
 Result<UniqueFd> StartConnect(const Address& address) {
   if (address.is_unix()) {
     sockaddr_un name{};
-    if (const Status status = FillUnix(address.unix_path, &name); !status.ok()) return status;
+    const Result<socklen_t> length = FillUnix(address.unix_path, &name);
+    if (!length.ok()) return length.status();
     UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!fd.valid()) return ErrnoStatus(errno, "socket");
-    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0 &&
+    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), *length) != 0 &&
         errno != EINPROGRESS) {
       return ErrnoStatus(errno, "dial unix " + address.unix_path + ": connect");
     }
@@ -226,14 +261,15 @@ std::string LocalAddress(int fd) {
   sockaddr_storage name{};
   socklen_t size = sizeof name;
   if (::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size) != 0) return "@";
-  return FormatAddress(name);
+  return FormatAddress(name, size);
 }
 
 std::string PeerAddress(int fd) {
   sockaddr_storage name{};
   socklen_t size = sizeof name;
   if (::getpeername(fd, reinterpret_cast<sockaddr*>(&name), &size) != 0) return "@";
-  return FormatAddress(name);
+  // A client's path, should it have bound one, says nothing.
+  return name.ss_family == AF_UNIX ? "@" : FormatAddress(name, size);
 }
 
 void SetTcpOptions(int fd) {

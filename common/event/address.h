@@ -11,7 +11,8 @@
 namespace nsq {
 
 // What NSQ accepts as an address: "host:port", "[v6]:port", ":port"; anything that does not split
-// so is the path of a Unix socket (spec, nsqd-tcp 1.1).
+// so is the path of a Unix socket (spec, nsqd-tcp 1.1). A path that begins with '@' is a name in no
+// file system; nothing at all is such a name, chosen by the kernel.
 struct Address {
   std::string host;  // empty: all interfaces
   uint16_t port = 0;
@@ -27,8 +28,9 @@ Result<Address> ParseAddress(std::string_view text);
 // "host:port", with brackets around an IPv6 host.
 std::string JoinHostPort(std::string_view host, int port);
 
-// A listening, non-blocking socket. Blocks if `host` is a name to be resolved. The detail of an
-// error reads as the original's: "listen tcp 127.0.0.1:4150: bind: address already in use".
+// A listening, non-blocking socket. A Unix socket's file that nobody listens on any more is
+// replaced; see SocketFile for removing it. Blocks if `host` is a name to be resolved. The detail
+// of an error reads as the original's: "listen tcp 127.0.0.1:4150: bind: address already in use".
 Result<UniqueFd> Listen(const Address& address);
 
 // Starts a non-blocking connect; writable means done, then look at SocketError. Numeric hosts only
@@ -44,8 +46,9 @@ Result<std::vector<Address>> ResolveHost(const Address& address);
 
 // The port a socket is bound to; 0 for Unix sockets.
 uint16_t BoundPort(int fd);
-// "127.0.0.1:4150", "[::1]:4150", or "@" for Unix sockets.
+// "127.0.0.1:4150", "[::1]:4150"; a Unix socket's path, or "@name".
 std::string LocalAddress(int fd);
+// The same, but "@" for the peer of any Unix socket.
 std::string PeerAddress(int fd);
 
 // TCP_NODELAY and keep-alive; nothing for Unix sockets.

@@ -253,7 +253,7 @@ void Daemon::ReloadTls() {
 }
 
 Status Daemon::Bind() {
-  const auto bind = [](const std::string& text, UniqueFd* fd, int* port) {
+  const auto bind = [this](const std::string& text, UniqueFd* fd, int* port) {
     const Result<Address> address = ParseAddress(text);
     const auto fail = [&text](const Status& status) {
       return Status(status.code(), "listen (" + text + ") failed - " + status.detail());
@@ -264,6 +264,7 @@ Status Daemon::Bind() {
     if (!listening.ok()) return fail(listening.status());
     *fd = std::move(*listening);
     *port = address->is_unix() ? -1 : BoundPort(fd->get());
+    if (address->is_unix()) socket_files_.emplace_back(address->unix_path);
     return Status();
   };
   if (const Status status = bind(options_.tcp_address, &tcp_socket_, &ports_.tcp); !status.ok()) {
@@ -455,15 +456,8 @@ void Daemon::BeginStop() {
   if (https_socket_.valid()) NSQ_LOG(kInfo, "HTTPS: closing ", LocalAddress(https_socket_.get()));
   http_socket_.Reset();
   https_socket_.Reset();
-  RemoveUnixSockets();
+  socket_files_.clear();
   PostPhase(1);
-}
-
-void Daemon::RemoveUnixSockets() {
-  for (const std::string& text : {options_.tcp_address, options_.http_address}) {
-    const Result<Address> address = ParseAddress(text);
-    if (!text.empty() && address.ok() && address->is_unix()) ::unlink(address->unix_path.c_str());
-  }
 }
 
 void Daemon::PostPhase(int phase) {

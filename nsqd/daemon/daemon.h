@@ -11,6 +11,7 @@
 
 #include "common/event/event_loop.h"
 #include "common/event/helper_pool.h"
+#include "common/event/socket_file.h"
 #include "common/event/unique_fd.h"
 #include "common/status.h"
 #include "nsqd/daemon/health.h"
@@ -96,7 +97,6 @@ class Daemon {
   void OnAccept(UniqueFd fd);
   void OnSignal(int signal);
   void BeginStop();
-  void RemoveUnixSockets();
   void OnPhaseDone();
   void PostPhase(int phase);
 
@@ -119,6 +119,7 @@ class Daemon {
   UniqueFd tcp_socket_;
   UniqueFd http_socket_;
   UniqueFd https_socket_;
+  std::vector<SocketFile> socket_files_;
   std::unique_ptr<Listener> listener_;
   std::unique_ptr<SignalWatch> signals_;
   size_t next_worker_ = 0;

@@ -38,8 +38,13 @@ int64_t Millis(Duration delay) { return std::chrono::duration_cast<milliseconds>
 
 V2Client::V2Client(uint16_t port) : V2Client(port, kMagicV2) {}
 
-V2Client::V2Client(uint16_t port, std::string_view first) {
-  auto fd = StartConnect({"127.0.0.1", port, ""});
+V2Client::V2Client(const Address& address) : V2Client(address, kMagicV2) {}
+
+V2Client::V2Client(uint16_t port, std::string_view first)
+    : V2Client(Address{"127.0.0.1", port, ""}, first) {}
+
+V2Client::V2Client(const Address& address, std::string_view first) {
+  auto fd = StartConnect(address);
   EXPECT_TRUE(fd.ok()) << fd.status().ToString();
   if (!fd.ok()) return;
   fd_ = std::move(*fd);

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/event/address.h"
 #include "common/event/stream_filter.h"
 #include "common/event/unique_fd.h"
 #include "common/time.h"
@@ -25,8 +26,10 @@ struct Message {
 class V2Client {
  public:
   explicit V2Client(uint16_t port);
+  explicit V2Client(const Address& address);
   // Says `first` instead of the magic.
   V2Client(uint16_t port, std::string_view first);
+  V2Client(const Address& address, std::string_view first);
 
   // Each sends the command and gives the answer: "OK", "CLOSE_WAIT", "E_..."; "" if the connection
   // ended or nothing came in time.

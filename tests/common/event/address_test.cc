@@ -2,9 +2,14 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "common/event/socket_file.h"
 
 namespace nsq {
 namespace {
@@ -78,17 +83,91 @@ TEST(AddressTest, ListeningTwiceOnAPortIsRefusedInTheOriginalsWords) {
                                           ": bind: address already in use");
 }
 
-TEST(AddressTest, AUnixSocketHasNoPortAndTheNameAt) {
-  Address address;
-  address.unix_path = testing::TempDir() + "address_test." + std::to_string(::getpid()) + ".sock";
+// A path that nothing is at.
+std::string FreshPath() {
+  return testing::TempDir() + "address_test." + std::to_string(::getpid()) + ".sock";
+}
+
+TEST(AddressTest, AUnixSocketHasNoPortAndItsPathForAName) {
+  const std::string path = FreshPath();
+  const Address address = *ParseAddress(path);
   const auto listening = Listen(address);
   ASSERT_TRUE(listening.ok()) << listening.status().ToString();
+  const SocketFile file(path);
   EXPECT_EQ(BoundPort(listening->get()), 0);
+  EXPECT_EQ(LocalAddress(listening->get()), path);
   const auto client = StartConnect(address);
   ASSERT_TRUE(client.ok());
   EXPECT_EQ(PeerAddress(client->get()), "@");
-  EXPECT_FALSE(Listen(address).ok()) << "a stale file is not removed";
-  std::filesystem::remove(address.unix_path);
+  const UniqueFd accepted(::accept(listening->get(), nullptr, nullptr));
+  EXPECT_EQ(PeerAddress(accepted.get()), "@");
+}
+
+TEST(AddressTest, ASocketFileIsReplacedOnlyIfNobodyListens) {
+  const std::string path = FreshPath();
+  const Address address = *ParseAddress(path);
+  {
+    const auto listening = Listen(address);
+    ASSERT_TRUE(listening.ok()) << listening.status().ToString();
+    EXPECT_EQ(Listen(address).status().detail(),
+              "listen unix " + path + ": bind: address already in use");
+    EXPECT_TRUE(StartConnect(address).ok()) << "and the other one still listens";
+  }
+  ASSERT_TRUE(std::filesystem::exists(path)) << "left as by a kill";
+  const auto again = Listen(address);
+  EXPECT_TRUE(again.ok()) << again.status().ToString();
+  EXPECT_TRUE(StartConnect(address).ok());
+  std::filesystem::remove(path);
+}
+
+TEST(AddressTest, AFileThatIsNoSocketIsNotTouched) {
+  const std::string path = FreshPath();
+  std::ofstream(path) << "precious";
+  EXPECT_FALSE(Listen(*ParseAddress(path)).ok());
+  EXPECT_EQ(std::filesystem::file_size(path), 8u);
+  std::filesystem::remove(path);
+}
+
+TEST(AddressTest, AtNamesASocketWithoutAFile) {
+  const std::string name = "@nsq.address_test." + std::to_string(::getpid());
+  const auto listening = Listen(*ParseAddress(name));
+  ASSERT_TRUE(listening.ok()) << listening.status().ToString();
+  EXPECT_EQ(LocalAddress(listening->get()), name);
+  EXPECT_TRUE(StartConnect(*ParseAddress(name)).ok());
+  EXPECT_FALSE(std::filesystem::exists(name));
+  EXPECT_FALSE(Listen(*ParseAddress(name)).ok());
+
+  const auto nameless = Listen(*ParseAddress(""));
+  ASSERT_TRUE(nameless.ok()) << nameless.status().ToString();
+  EXPECT_GT(LocalAddress(nameless->get()).size(), 1u) << "the kernel chose one";
+  EXPECT_EQ(LocalAddress(nameless->get())[0], '@');
+}
+
+TEST(AddressTest, PathsHaveALimit) {
+  const std::string path(200, 'x');
+  EXPECT_EQ(Listen(*ParseAddress(path)).status().detail(), "unix socket path too long: " + path);
+}
+
+// Whoever connects over IPv4 and IPv6, if this machine has both.
+TEST(AddressTest, AllInterfacesMeansBothFamilies) {
+  const bool has_v6 = Listen(*ParseAddress("[::1]:0")).ok();
+  for (const char* const text : {":0", "0.0.0.0:0", "[::]:0"}) {
+    SCOPED_TRACE(text);
+    if (!has_v6 && std::string_view(text) == "[::]:0") continue;
+    const auto listening = Listen(*ParseAddress(text));
+    ASSERT_TRUE(listening.ok()) << listening.status().ToString();
+    const uint16_t port = BoundPort(listening->get());
+    EXPECT_EQ(LocalAddress(listening->get()), JoinHostPort(has_v6 ? "::" : "0.0.0.0", port));
+    for (const char* const host : {"127.0.0.1", "::1"}) {
+      if (!has_v6 && std::string_view(host) == "::1") continue;
+      const auto client = StartConnect({host, port, ""});
+      ASSERT_TRUE(client.ok()) << client.status().ToString();
+      pollfd waiting = {client->get(), POLLOUT, 0};
+      ASSERT_EQ(::poll(&waiting, 1, 5000), 1);
+      EXPECT_TRUE(SocketError(client->get()).ok()) << host;
+      EXPECT_EQ(PeerAddress(client->get()), JoinHostPort(host, port));
+    }
+  }
 }
 
 TEST(AddressTest, ConnectingToADeadPortIsNoticed) {
