@@ -185,12 +185,20 @@ bool Compare(const CompareOptions& options) {
   std::vector<Side> sides = {{"ours", options.ours, options.ours_flags, {}}};
   if (!options.vs.empty()) sides.push_back({"vs", options.vs, options.vs_flags, {}});
 
+  std::optional<ServerCertificate> certificate;
+  if (options.layers.tls) {
+    const std::vector<std::string> flags = certificate.emplace().flags();
+    for (Side& side : sides) side.flags.insert(side.flags.end(), flags.begin(), flags.end());
+  }
+
   bool good = true;
   nlohmann::json rows = nlohmann::json::array();
   if (!options.json) PrintHead(sides);
   for (Standard& standard : StandardWorkloads()) {
     if (standard.name.find(options.only) == std::string::npos) continue;
     Workload& workload = standard.workload;
+    if (workload.mode == Mode::kHttp && options.layers.any()) continue;
+    workload.layers = options.layers;
     workload.messages =
         std::max<int64_t>(1, std::llround(static_cast<double>(workload.messages) * options.scale));
     for (Side& side : sides) side.reports.clear();

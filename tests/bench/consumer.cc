@@ -40,8 +40,16 @@ Status Consumer::Subscribe(const std::string& topic, const std::string& channel_
     fields = StrCat(fields, fields.empty() ? "" : ",",
                     "\"output_buffer_timeout\":", workload.output_buffer_timeout_ms);
   }
-  const std::string commands = StrCat(Identify(fields), "SUB ", topic, " ", channel_name, "\n");
-  if (Status status = Handshake(fd_.get(), commands, 2, &buffer_); !status.ok()) return status;
+  const std::string sub = StrCat("SUB ", topic, " ", channel_name, "\n");
+  layered_ = workload.layers.any();
+  if (layered_) {
+    Status status = layers_.Open(fd_.get(), workload.layers, fields, &buffer_);
+    if (status.ok()) status = layers_.Ask(fd_.get(), sub, &buffer_);
+    if (!status.ok()) return status;
+  } else if (Status status = Handshake(fd_.get(), Identify(fields) + sub, 2, &buffer_);
+             !status.ok()) {
+    return status;
+  }
   if (Status status = MakeNonBlocking(fd_.get()); !status.ok()) return status;
   return poller_->Add(this);
 }
@@ -52,7 +60,7 @@ Status Consumer::Ready(int64_t rdy) {
 }
 
 Status Consumer::OnReadable() {
-  if (Status status = buffer_.Fill(fd_.get()); !status.ok()) {
+  if (Status status = layers_.Fill(fd_.get(), &buffer_); !status.ok()) {
     return status.code() == Code::kTimeout ? Status() : status;
   }
   const int64_t now_ns = NowNs();
@@ -85,24 +93,35 @@ Status Consumer::TakeMessage(std::string_view payload, int64_t now_ns) {
   return Status();
 }
 
+Status Consumer::SetBlocked(bool blocked) {
+  if (blocked == blocked_) return Status();
+  blocked_ = blocked;
+  return poller_->WantWritable(this, blocked);
+}
+
+Status Consumer::FlushLayered() {
+  if (!out_.empty()) {
+    if (Status status = layers_.Say(out_); !status.ok()) return status;
+    out_.clear();
+  }
+  const Status sent = layers_.Send(fd_.get());
+  if (sent.ok() || sent.code() == Code::kTimeout) return SetBlocked(!sent.ok());
+  return sent;
+}
+
 Status Consumer::Flush() {
+  if (layered_) return FlushLayered();
   while (out_sent_ < out_.size()) {
     const ssize_t sent =
         send(fd_.get(), out_.data() + out_sent_, out_.size() - out_sent_, MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0 && errno != EAGAIN) return ErrnoStatus(errno, "send to the server");
-    if (sent < 0) {
-      if (blocked_) return Status();
-      blocked_ = true;
-      return poller_->WantWritable(this, true);
-    }
+    if (sent < 0) return SetBlocked(true);
     out_sent_ += static_cast<size_t>(sent);
   }
   out_.clear();
   out_sent_ = 0;
-  if (!blocked_) return Status();
-  blocked_ = false;
-  return poller_->WantWritable(this, false);
+  return SetBlocked(false);
 }
 
 }  // namespace nsq::bench

@@ -6,6 +6,7 @@
 #include "common/event/unique_fd.h"
 #include "tests/bench/delivery_check.h"
 #include "tests/bench/histogram.h"
+#include "tests/bench/layers.h"
 #include "tests/bench/poller.h"
 #include "tests/bench/read_buffer.h"
 #include "tests/bench/workload.h"
@@ -34,6 +35,8 @@ class Consumer : public Poller::Handler {
  private:
   Status TakeMessage(std::string_view payload, int64_t now_ns);
   Status Flush();
+  Status FlushLayered();
+  Status SetBlocked(bool blocked);
 
   const UniqueFd fd_;
   const int channel_;
@@ -41,6 +44,8 @@ class Consumer : public Poller::Handler {
   DeliveryCheck* const check_;
   Histogram* const latencies_;
   ReadBuffer buffer_;
+  bool layered_ = false;
+  Layers layers_;
   std::string out_;  // commands not sent yet; keeps its capacity
   size_t out_sent_ = 0;
   bool blocked_ = false;

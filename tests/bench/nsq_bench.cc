@@ -44,7 +44,13 @@ Result<std::unique_ptr<Server>> FindServer(const ServerOptions& options) {
 }
 
 int RunMode(const RunOptions& options) {
-  const Result<std::unique_ptr<Server>> server = FindServer(options.server);
+  ServerOptions server_options = options.server;
+  std::optional<ServerCertificate> certificate;
+  if (options.workload.layers.tls) {
+    const std::vector<std::string> flags = certificate.emplace().flags();
+    server_options.flags.insert(server_options.flags.begin(), flags.begin(), flags.end());
+  }
+  const Result<std::unique_ptr<Server>> server = FindServer(server_options);
   if (!server.ok()) return Failed(server.status());
   const Result<Report> report = Run(options.workload, **server);
   const Status stopped = (*server)->Stop();

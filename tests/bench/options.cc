@@ -77,6 +77,16 @@ std::vector<std::string> SplitWords(std::string_view text) {
   return words;
 }
 
+Status CheckLayers(const LayerChoice& layers) {
+  if (layers.snappy && layers.deflate) {
+    return Status(Code::kInvalid, "--snappy or --deflate, not both");
+  }
+  if (layers.deflate_level < 1 || layers.deflate_level > 9) {
+    return Status(Code::kInvalid, "--deflate-level must be 1 to 9");
+  }
+  return Status();
+}
+
 Status CheckWorkload(const Workload& workload) {
   const auto invalid = [](std::string_view why) {
     return Status(Code::kInvalid, std::string(why));
@@ -94,6 +104,8 @@ Status CheckWorkload(const Workload& workload) {
     return invalid("sub needs --messages, the backlog's length");
   }
   if (workload.mode == Mode::kHttp && workload.batch > 1) return invalid("http has no --batch");
+  if (workload.mode == Mode::kHttp && workload.layers.any()) return invalid("http has no layers");
+  if (Status status = CheckLayers(workload.layers); !status.ok()) return status;
   const bool consuming = workload.mode == Mode::kSub || workload.mode == Mode::kPubSub ||
                          workload.mode == Mode::kLatency;
   if (consuming && (workload.channels < 1 || workload.consumers < 1 || workload.rdy < 1)) {
@@ -131,6 +143,10 @@ Result<RunOptions> ParseRunOptions(Mode mode, const std::vector<std::string>& wo
                                {"rdy", &workload.rdy},
                                {"output-buffer-size", &workload.output_buffer_size},
                                {"output-buffer-timeout", &workload.output_buffer_timeout_ms},
+                               {"tls", &workload.layers.tls},
+                               {"snappy", &workload.layers.snappy},
+                               {"deflate", &workload.layers.deflate},
+                               {"deflate-level", &workload.layers.deflate_level},
                                {"stall-seconds", &workload.stall_seconds},
                                {"tcp", &tcp},
                                {"http", &http},
@@ -170,6 +186,10 @@ Result<CompareOptions> ParseCompareOptions(const std::vector<std::string>& words
                                {"only", &options.only},
                                {"rounds", &options.rounds},
                                {"scale", &options.scale},
+                               {"tls", &options.layers.tls},
+                               {"snappy", &options.layers.snappy},
+                               {"deflate", &options.layers.deflate},
+                               {"deflate-level", &options.layers.deflate_level},
                                {"json", &options.json}},
                               nullptr);
   if (!parsed.ok()) return parsed;
@@ -177,6 +197,7 @@ Result<CompareOptions> ParseCompareOptions(const std::vector<std::string>& words
   if (options.rounds < 1 || options.scale <= 0) {
     return Status(Code::kInvalid, "--rounds and --scale must be more than 0");
   }
+  if (Status status = CheckLayers(options.layers); !status.ok()) return status;
   options.ours_flags = SplitWords(ours_flags);
   options.vs_flags = SplitWords(vs_flags);
   if (mem_queue_size != "default") {
@@ -211,6 +232,9 @@ load
   --rdy N               of each consumer
   --output-buffer-size BYTES, --output-buffer-timeout MS
                         what consumers negotiate
+  --tls, --snappy, --deflate, --deflate-level 6
+                        what all connections negotiate; bodies are events in JSON then, each
+                        another one. A spawned server gets a certificate
   --stall-seconds 30    without progress end the run as failed
 
 server
@@ -227,6 +251,8 @@ compare
   --rounds 3            of each workload and side, in turn; medians are shown
   --scale 1             of the numbers of messages
   --only TEXT           workloads with this in their name
+  --tls, --snappy, --deflate, --deflate-level 6
+                        for both sides; the workload over HTTP is left out
 
   --json                for programs
 )";

@@ -37,6 +37,7 @@ struct CompareOptions {
   std::string only;                     // --only: workloads with this in their name
   int64_t rounds = 3;                   // --rounds
   double scale = 1;                     // --scale: of the numbers of messages
+  LayerChoice layers;                   // --tls, --snappy, --deflate: of all workloads over TCP
   bool json = false;                    // --json
 };
 

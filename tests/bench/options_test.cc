@@ -29,6 +29,21 @@ TEST(OptionsTest, SecondsReplaceTheDefaultNumberOfMessages) {
   EXPECT_EQ(options->workload.seconds, 2.5);
 }
 
+TEST(OptionsTest, LayersOfARunAndOfAComparison) {
+  const Result<RunOptions> run =
+      ParseRunOptions(Mode::kSub, {"--tls", "--deflate", "--deflate-level=9"});
+  ASSERT_TRUE(run.ok()) << run.status().detail();
+  EXPECT_TRUE(run->workload.layers.tls && run->workload.layers.deflate);
+  EXPECT_EQ(run->workload.layers.deflate_level, 9);
+  const Result<CompareOptions> compare = ParseCompareOptions({"--ours=nsqd", "--snappy"});
+  ASSERT_TRUE(compare.ok()) << compare.status().detail();
+  EXPECT_TRUE(compare->layers.snappy);
+  EXPECT_FALSE(ParseRunOptions(Mode::kPub, {"--snappy", "--deflate"}).ok());
+  EXPECT_FALSE(ParseRunOptions(Mode::kPub, {"--deflate", "--deflate-level=10"}).ok());
+  EXPECT_FALSE(ParseRunOptions(Mode::kHttp, {"--tls"}).ok());
+  EXPECT_FALSE(ParseCompareOptions({"--ours=nsqd", "--snappy", "--deflate"}).ok());
+}
+
 TEST(OptionsTest, NonsenseIsRefused) {
   const std::vector<std::vector<std::string>> lines = {{"--nonsense=1"},
                                                        {"pub"},

@@ -8,6 +8,7 @@
 #include "common/status.h"
 #include "tests/bench/command_ring.h"
 #include "tests/bench/histogram.h"
+#include "tests/bench/layers.h"
 #include "tests/bench/message_source.h"
 #include "tests/bench/poller.h"
 #include "tests/bench/read_buffer.h"
@@ -32,7 +33,7 @@ class Publisher : public Poller::Handler {
             MessageSource* source, Histogram* latencies);
 
   // Says hello over TCP, then becomes non-blocking and part of the poller.
-  Status Start();
+  Status Start(const LayerChoice& layers);
   // Sends what is due and has room in the ring; call it when the schedule says so.
   Status SendDue(int64_t now_ns);
   // At most one command, to spread an open loop's commands over the connections; false if
@@ -49,6 +50,8 @@ class Publisher : public Poller::Handler {
   Status OnWritable() override { return Flush(); }
 
  private:
+  Status FlushLayered();
+  Status SetBlocked(bool blocked);
   // Takes one answer from the buffer; false if there is none.
   Result<bool> TakeAnswer();
 
@@ -59,6 +62,8 @@ class Publisher : public Poller::Handler {
   MessageSource* const source_;
   Histogram* const latencies_;
   ReadBuffer buffer_;
+  bool layered_ = false;
+  Layers layers_;
   bool blocked_ = false;  // the socket took no more; OnWritable goes on
   uint64_t answered_ = 0;
 };

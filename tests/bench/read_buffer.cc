@@ -44,7 +44,7 @@ std::optional<size_t> ContentLength(std::string_view head) {
 
 ReadBuffer::ReadBuffer() : bytes_(kInitialBytes) {}
 
-Status ReadBuffer::Fill(int fd) {
+void ReadBuffer::MakeRoom(size_t size_bytes) {
   if (begin_ == end_) {
     begin_ = end_ = 0;
   } else if (begin_ >= bytes_.size() / 2) {
@@ -52,8 +52,19 @@ Status ReadBuffer::Fill(int fd) {
     end_ -= begin_;
     begin_ = 0;
   }
-  if (end_ == bytes_.size()) bytes_.resize(bytes_.size() * 2);  // one frame larger than the rest
+  // One frame larger than the rest.
+  while (bytes_.size() - end_ < size_bytes) bytes_.resize(bytes_.size() * 2);
+}
 
+void ReadBuffer::Append(std::string_view bytes) {
+  if (bytes.empty()) return;
+  MakeRoom(bytes.size());
+  std::memcpy(bytes_.data() + end_, bytes.data(), bytes.size());
+  end_ += bytes.size();
+}
+
+Status ReadBuffer::Fill(int fd) {
+  MakeRoom(1);
   const ssize_t got = read(fd, bytes_.data() + end_, bytes_.size() - end_);
   if (got > 0) {
     end_ += static_cast<size_t>(got);

@@ -21,11 +21,16 @@ class ReadBuffer {
   // was there, kIo otherwise.
   Status Fill(int fd);
 
+  // What was read elsewhere.
+  void Append(std::string_view bytes);
+
   std::string_view unread() const { return {bytes_.data() + begin_, end_ - begin_}; }
   // Pieces of unread() stay valid until the next Fill.
   void Consume(size_t size_bytes) { begin_ += size_bytes; }
 
  private:
+  void MakeRoom(size_t size_bytes);
+
   std::vector<char> bytes_;
   size_t begin_ = 0;
   size_t end_ = 0;

@@ -61,6 +61,8 @@ Workload PreloadOf(const Workload& workload) {
   preload.connections = 2;
   preload.pipeline = 2;
   preload.rate = 0;
+  preload.layers = LayerChoice();  // but the same bodies
+  preload.events = workload.layers.any();
   preload.batch = std::clamp<int64_t>(kPreloadCommandBytes / (workload.size_bytes + 4), 1, 200);
   return preload;
 }
@@ -178,7 +180,7 @@ Status Runner::ConnectPublishers(const Workload& workload, MessageSource* source
         std::move(*fd), protocol,
         MakeCommandRing(workload, protocol, topics_, static_cast<size_t>(i)), &poller_, source,
         latencies));
-    if (Status status = publishers_.back()->Start(); !status.ok()) return status;
+    if (Status status = publishers_.back()->Start(workload.layers); !status.ok()) return status;
   }
   return Status();
 }

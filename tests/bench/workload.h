@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "tests/bench/layers.h"
+
 namespace nsq::bench {
 
 enum class Mode { kPub, kMpub, kSub, kPubSub, kLatency, kHttp };
@@ -23,6 +25,8 @@ struct Workload {
   int64_t rdy = 200;               // --rdy of each consumer
   int64_t output_buffer_size = 0;  // --output-buffer-size of consumers; 0: not negotiated
   int64_t output_buffer_timeout_ms = 0;  // --output-buffer-timeout; 0: not negotiated
+  LayerChoice layers;                    // --tls, --snappy, --deflate, --deflate-level
+  bool events = false;                   // bodies differ, as with layers
   double stall_seconds = 30;             // --stall-seconds without progress are a failure
 
   bool publishes() const { return mode != Mode::kSub; }
