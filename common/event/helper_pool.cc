@@ -35,6 +35,7 @@ void HelperPool::Work() {
   sigset_t all;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, nullptr);
+  pthread_setname_np(pthread_self(), "helper");
   while (true) {
     Task task;
     {

@@ -17,6 +17,8 @@ std::string_view ToString(Type type) {
       return "gauge";
     case Type::kHistogram:
       return "histogram";
+    case Type::kSummary:
+      return "summary";
   }
   return "untyped";
 }

@@ -15,7 +15,8 @@ class Histogram;
 
 inline constexpr std::string_view kContentType = "text/plain; version=0.0.4; charset=utf-8";
 
-enum class Type { kCounter, kGauge, kHistogram };
+// A summary is quantiles over some time, each a sample with the label `quantile`.
+enum class Type { kCounter, kGauge, kHistogram, kSummary };
 
 // What all samples of one name have in common. Names end in their unit (_seconds, _bytes), those of
 // counters in _total.

@@ -316,6 +316,7 @@ Status Daemon::LoadTopics() {
     worker.loop.Post(std::move(letter));
     worker.thread = std::thread([&worker] {
       BlockSignals();
+      pthread_setname_np(pthread_self(), worker.loop.name().substr(0, 15).c_str());
       worker.loop.Run();
     });
   }

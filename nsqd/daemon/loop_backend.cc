@@ -8,6 +8,7 @@
 #include "nsqd/daemon/daemon.h"
 #include "nsqd/daemon/loop_check.h"
 #include "nsqd/daemon/shard.h"
+#include "nsqd/http/metrics_page.h"
 
 namespace nsq::nsqd {
 namespace {
@@ -48,6 +49,10 @@ void LoopBackend::Act(TopicAction action, std::string topic, std::string channel
 
 void LoopBackend::GatherStats(const StatsFilter& filter, std::function<void(DaemonStats)> done) {
   shard_.GatherStats(filter, std::move(done));
+}
+
+void LoopBackend::GatherMetrics(bool topics, std::function<void(std::vector<MetricsPart>)> done) {
+  shard_.GatherMetrics(topics, std::move(done));
 }
 
 std::string LoopBackend::Health() { return daemon_.health().Text(); }

@@ -29,6 +29,7 @@ class LoopBackend : public Backend {
   void Act(TopicAction action, std::string topic, std::string channel,
            std::function<void(const ActionResult&)> done) override;
   void GatherStats(const StatsFilter& filter, std::function<void(DaemonStats)> done) override;
+  void GatherMetrics(bool topics, std::function<void(std::vector<MetricsPart>)> done) override;
   std::string Health() override;
   WallTime start_time() const override;
   MemoryStats Memory() override;

@@ -11,6 +11,7 @@
 #include "nsqd/daemon/health.h"
 #include "nsqd/daemon/lookup_desk.h"
 #include "nsqd/daemon/placement.h"
+#include "nsqd/daemon/shard_metrics.h"
 #include "nsqd/protocol/session.h"
 
 namespace nsq::nsqd {
@@ -211,6 +212,7 @@ Shard::~Shard() = default;
 Topic::World Shard::TopicWorld() {
   Topic::World world{loop_, world_.pool, world_.files, budget_, world_.options, *this};
   world.room = &room_;
+  world.metrics = &metrics_;
   return world;
 }
 

@@ -95,6 +95,7 @@ class Shard : public Broker, private TopicObserver {
   void Act(TopicAction action, std::string topic, std::string channel,
            std::function<void(const Backend::ActionResult&)> done);
   void GatherStats(const StatsFilter& filter, std::function<void(DaemonStats)> done);
+  void GatherMetrics(bool topics, std::function<void(std::vector<MetricsPart>)> done);
 
   // Any loop: what nsqlookupd knows of a topic of this shard, which may flow from then on.
   void PostChannels(const std::string& topic, uint64_t question, std::vector<std::string> channels);
@@ -110,10 +111,13 @@ class Shard : public Broker, private TopicObserver {
   struct ActReply;
   struct StatsRequest;
   struct StatsReply;
+  struct MetricsRequest;
+  struct MetricsReply;
 
  private:
   class RemoteBatch;
   struct Gather;
+  struct MetricsGather;
   struct MailTask : TurnTask {
     explicit MailTask(Shard* s) : shard(s) {}
     void AtTurnEnd() noexcept override { shard->SendMail(); }
@@ -151,6 +155,8 @@ class Shard : public Broker, private TopicObserver {
   void OnActed(uint64_t number, const Backend::ActionResult& result);
   DaemonStats StatsHere(const StatsFilter& filter) const NSQ_REQUIRES(home_);
   void OnStats(uint64_t number, DaemonStats part);
+  MetricsPart MetricsHere(bool topics) const NSQ_REQUIRES(home_);
+  void OnMetrics(uint64_t number, size_t shard, MetricsPart part);
   void SendMail();
   bool draining() const;
   // As Publish, from whoever it comes.
@@ -165,6 +171,7 @@ class Shard : public Broker, private TopicObserver {
   const size_t index_;
   MemoryBudget budget_ NSQ_GUARDED_BY(home_);
   DiskRoom room_ NSQ_GUARDED_BY(home_);
+  QueueMetrics metrics_ NSQ_GUARDED_BY(home_);
 
   std::unordered_map<std::string, std::unique_ptr<Topic>, Hash, std::equal_to<>> topics_
       NSQ_GUARDED_BY(home_);
@@ -186,6 +193,7 @@ class Shard : public Broker, private TopicObserver {
   std::unordered_map<uint64_t, std::function<void(const Backend::ActionResult&)>> acting_
       NSQ_GUARDED_BY(home_);
   std::unordered_map<uint64_t, std::unique_ptr<Gather>> gathering_ NSQ_GUARDED_BY(home_);
+  std::unordered_map<uint64_t, std::unique_ptr<MetricsGather>> metering_ NSQ_GUARDED_BY(home_);
 
   bool closing_ NSQ_GUARDED_BY(home_) = false;
   // Before whatever may still register it.

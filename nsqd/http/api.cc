@@ -20,6 +20,7 @@
 #include "common/wire/names.h"
 #include "nsqd/http/debug_routes.h"
 #include "nsqd/http/health_routes.h"
+#include "nsqd/http/metrics_page.h"
 #include "nsqd/http/publish_body.h"
 #include "nsqd/http/stats_json.h"
 #include "nsqd/http/stats_page.h"
@@ -136,6 +137,7 @@ Api::Api(Backend& backend) : backend_(backend) {
   add(Method::kPost, "/pub", &Api::Publish, Access::kQuiet, message);
   add(Method::kPost, "/mpub", &Api::PublishMany, Access::kQuiet, messages);
   add(Method::kGet, "/stats", &Api::Stats, Access::kLogged, BodyUse::Skipped());
+  add(Method::kGet, "/metrics", &Api::Metrics, Access::kQuiet);
   add(Method::kGet, "/config/:opt", &Api::GetOption);
   add(Method::kPut, "/config/:opt", &Api::PutOption, Access::kLogged, message);
   add(Method::kGet, "/topic/config", &Api::GetTopicConfig);
@@ -164,7 +166,7 @@ Api::Api(Backend& backend) : backend_(backend) {
   add_action("/channel/pause", TopicAction::kPauseChannel, &Api::ActOnChannel);
   add_action("/channel/unpause", TopicAction::kUnpauseChannel, &Api::ActOnChannel);
 
-  AddDebugRoutes(&router_);
+  AddDebugRoutes(backend_, &router_);
   AddHealthRoutes(backend_, &router_);
 }
 
@@ -290,6 +292,15 @@ void Api::Stats(Request exchange) {
     } else {
       shared->Text(StatsText(page));
     }
+  });
+}
+
+void Api::Metrics(Request exchange) {
+  const bool healthy = backend_.Health() == "OK";
+  const int64_t budget = backend_.options().memory_budget_bytes;
+  backend_.GatherMetrics(true, [shared = std::shared_ptr<Exchange>(std::move(exchange)), healthy,
+                                budget](const std::vector<MetricsPart>& parts) {
+    shared->Answer({200, metrics::kContentType, MetricsText(parts, healthy, budget), false});
   });
 }
 

@@ -29,6 +29,7 @@ class Api {
   void Publish(Request exchange);
   void PublishMany(Request exchange);
   void Stats(Request exchange);
+  void Metrics(Request exchange);
   void ActOnTopic(TopicAction action, Request exchange);
   void ActOnChannel(TopicAction action, Request exchange);
   void Act(TopicAction action, std::string topic, std::string channel, Request exchange);

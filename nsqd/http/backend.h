@@ -15,6 +15,8 @@
 
 namespace nsq::nsqd {
 
+class MetricsPart;
+
 // What /stats shows of one daemon, merged over its loops.
 struct DaemonStats {
   std::vector<TopicStats> topics;      // by name
@@ -81,6 +83,9 @@ class Backend {
                    std::function<void(const ActionResult&)> done) = 0;
 
   virtual void GatherStats(const StatsFilter& filter, std::function<void(DaemonStats)> done) = 0;
+
+  // What each loop has to say on /metrics, in their order; without `topics` the loops alone.
+  virtual void GatherMetrics(bool topics, std::function<void(std::vector<MetricsPart>)> done) = 0;
 
   // "OK", or "NOK - <reason>" while the last write to the disk failed.
   virtual std::string Health() = 0;

@@ -6,7 +6,10 @@ class Router;
 
 namespace nsq::nsqd {
 
-// /debug/*, as far as it means something in a program without a garbage collector.
-void AddDebugRoutes(http::Router* router);
+class Backend;
+
+// /debug/* (spec, nsqd-http 9): common/debug's, and what nsqd alone has, freememory and
+// setblockrate. `backend` outlives the router.
+void AddDebugRoutes(Backend& backend, http::Router* router);
 
 }  // namespace nsq::nsqd

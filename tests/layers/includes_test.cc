@@ -23,6 +23,7 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"common/wire", {"common", "common/event"}},
     {"common/config", {"common", "common/wire"}},
     {"common/http", {"common", "common/event", "common/filters", "common/wire", "common/config"}},
+    {"common/debug", {"common", "common/event", "common/config", "common/http", "common/metrics"}},
     {"nsqd", {"common", "nsqd/storage"}},  // options.h
     {"nsqd/storage", {"common", "common/event", "common/metrics", "common/wire"}},
     {"nsqd/queue",
@@ -31,8 +32,8 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
      {"common", "common/event", "common/filters", "common/wire", "nsqd", "nsqd/storage",
       "nsqd/queue"}},
     {"nsqd/http",
-     {"common", "common/event", "common/wire", "common/config", "common/http", "nsqd",
-      "nsqd/queue"}},
+     {"common", "common/event", "common/wire", "common/config", "common/debug", "common/http",
+      "common/metrics", "nsqd", "nsqd/queue"}},
 };
 
 std::string FolderOf(const std::string& path) {

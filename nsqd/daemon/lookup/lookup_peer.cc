@@ -104,6 +104,11 @@ void LookupPeer::IdentifyAgain() {
   Attempt();
 }
 
+bool LookupPeer::identified() const {
+  home_.Assert();
+  return state_ == State::kIdentified;
+}
+
 const std::optional<LookupHttpAddress>& LookupPeer::http() const {
   home_.Assert();
   return http_;

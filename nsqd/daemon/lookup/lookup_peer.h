@@ -62,6 +62,8 @@ class LookupPeer : private Connection::Handler {
   // registers everything there.
   void IdentifyAgain();
 
+  bool identified() const;
+
   // Where to ask it for channels: not empty while it is identified and has told an HTTP address.
   const std::optional<LookupHttpAddress>& http() const;
 

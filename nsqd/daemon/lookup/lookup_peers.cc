@@ -157,6 +157,13 @@ void LookupPeers::SetDraining(bool draining) {
   for (const auto& [address, peer] : peers_) peer->IdentifyAgain();
 }
 
+std::vector<std::pair<std::string, bool>> LookupPeers::Connected() const {
+  home_.Assert();
+  std::vector<std::pair<std::string, bool>> connected;
+  for (const auto& [address, peer] : peers_) connected.emplace_back(address, peer->identified());
+  return connected;
+}
+
 bool LookupPeers::HasIdentifiedPeer() const {
   home_.Assert();
   return std::any_of(peers_.begin(), peers_.end(),

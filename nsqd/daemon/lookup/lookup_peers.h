@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/event/home.h"
@@ -54,6 +55,9 @@ class LookupPeers {
   // Tells every peer that nothing more can be published here, or can again. Everything stays
   // registered: consumers must find what is left.
   void SetDraining(bool draining);
+
+  // Each address, and whether it is connected and has identified itself; for statistics.
+  std::vector<std::pair<std::string, bool>> Connected() const;
 
   // Whether QueryChannels has anybody to ask.
   bool HasIdentifiedPeer() const;

@@ -77,7 +77,8 @@ class Parser {
     ParsedPage::Family& family = result_.page.families[name_];
     if (!family.type.empty() || !family.samples.empty()) return Fail("TYPE at a wrong place");
     family.type = rest.substr(space + 1);
-    if (family.type != "counter" && family.type != "gauge" && family.type != "histogram") {
+    if (family.type != "counter" && family.type != "gauge" && family.type != "histogram" &&
+        family.type != "summary") {
       return Fail("not a type");
     }
     const bool total = name_.ends_with("_total");
@@ -103,6 +104,9 @@ class Parser {
     const std::optional<double> value = ParseValue(line.substr(1));
     if (!value) return Fail("not a value");
     sample.value = *value;
+    if (sample.labels.contains("quantile") != (family.type == "summary")) {
+      return Fail("quantile and summary do not agree");
+    }
     if (!seen_.insert({sample.name, sample.labels}).second) return Fail("twice");
     if (family.type != "gauge" && !(sample.value >= 0)) return Fail("a negative count");
     family.samples.push_back(std::move(sample));

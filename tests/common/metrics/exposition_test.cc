@@ -97,6 +97,8 @@ TEST(ExpositionParserTest, RefusesWhatIsNotTheFormat) {
       header + "m 1\nm 1\n",                                  // twice
       header + "m{a=\"b\"} 1\nm{a=\"b\"} 2\n",                //
       header + "m 1\n" + "# HELP n h\n# TYPE n gauge\nn 1\n" + header + "m{a=\"b\"} 1\n",
+      header + "m{quantile=\"0.5\"} 1\n",
+      "# HELP m h\n# TYPE m summary\nm 1\n",
       header + "\n",
       histogram + "m_bucket{le=\"1\"} 2\nm_bucket{le=\"+Inf\"} 1\nm_sum 1\nm_count 1\n",
       histogram + "m_bucket{le=\"1\"} 1\nm_sum 1\nm_count 1\n",

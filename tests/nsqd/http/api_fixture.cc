@@ -8,6 +8,7 @@
 
 #include "common/event/address.h"
 #include "common/strings.h"
+#include "nsqd/http/metrics_page.h"
 
 namespace nsq::nsqd {
 namespace {
@@ -45,6 +46,22 @@ bool ParseReply(std::string_view bytes, bool with_body, Reply* reply) {
 }
 
 }  // namespace
+
+// Two loops, the second without topics.
+void FakeBackend::GatherMetrics(bool topics, std::function<void(std::vector<MetricsPart>)> done) {
+  waiting.push_back([this, topics, done = std::move(done)] {
+    std::vector<MetricsPart> parts(2);
+    parts[0].loop.name = "loop 0";
+    parts[0].loop.connections = 7;
+    parts[1].loop.name = "loop 1";
+    parts[0].lookupds.push_back({"host:4160", true});
+    parts[1].queue.publish.Add(milliseconds(3), 5);
+    for (const TopicStats& topic : stats.topics) {
+      if (topics) parts[0].AddTopic(topic, WallFromUnixNanos(1795215046'000000000));
+    }
+    done(std::move(parts));
+  });
+}
 
 Result<Backend::ConfigValue> FakeBackend::GetConfig(std::string_view key) {
   if (key == "log_level") return ConfigValue{StrCat(static_cast<int>(GetLogLevel())), true};

@@ -52,6 +52,7 @@ class FakeBackend : public Backend {
     filters.push_back(filter);
     waiting.push_back([this, done = std::move(done)] { done(stats); });
   }
+  void GatherMetrics(bool topics, std::function<void(std::vector<MetricsPart>)> done) override;
   std::string Health() override { return health; }
   WallTime start_time() const override { return WallFromUnixNanos(1795214862'000000000); }
   MemoryStats Memory() override { return {1, 2, 3, 4}; }
