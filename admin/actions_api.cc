@@ -2,17 +2,27 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <utility>
 
 #include "admin/answer.h"
 #include "admin/cluster_actions.h"
+#include "admin/go_json.h"
 #include "common/log.h"
 #include "common/strings.h"
 #include "common/wire/names.h"
 
 namespace nsq::admin {
 namespace {
+
+constexpr std::string_view kCreateType =
+    R"(struct { Topic string "json:\"topic\""; Channel string "json:\"channel\"" })";
+constexpr std::string_view kActionType = R"(struct { Action string "json:\"action\"" })";
+constexpr std::string_view kTombstoneType = R"(struct { Topic string "json:\"topic\"" })";
+
+std::string_view GoKind(const nlohmann::json& value) {
+  if (value.is_boolean()) return "bool";
+  return value.type_name();
+}
 
 // The members of a request's body that actions use. As Go's decoder: the first JSON value counts,
 // what follows it does not; keys in any case; what is missing is empty.
@@ -22,24 +32,19 @@ struct Body {
   std::string action;
 };
 
-Result<Body> ReadBody(const std::string& text) {
-  const size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string::npos) return Status(Code::kInvalid, "EOF");
-  nlohmann::json json;
-  try {
-    std::istringstream stream(text);
-    stream >> json;
-  } catch (const nlohmann::json::exception&) {
-    if (std::string_view("{[\"-0123456789tfn").find(text[first]) == std::string_view::npos) {
-      return Status(Code::kInvalid, StrCat("invalid character '", text.substr(first, 1),
-                                           "' looking for beginning of value"));
-    }
-    return Status(Code::kInvalid, "unexpected EOF");
+// `type` is what Go calls what it reads into; it stands in the text of one error.
+Result<Body> ReadBody(const std::string& text, std::string_view type) {
+  if (std::string error = GoJsonError(text); !error.empty()) {
+    return Status(Code::kInvalid, std::move(error));
   }
+  const nlohmann::json json = nlohmann::json::parse(text.substr(0, GoJsonLength(text)), nullptr,
+                                                    /*allow_exceptions=*/false);
+  if (json.is_discarded())
+    return Status(Code::kInvalid, "invalid JSON");  // bytes that are no UTF-8
   if (json.is_null()) return Body();
   if (!json.is_object()) {
     return Status(Code::kInvalid,
-                  StrCat("json: cannot unmarshal ", json.type_name(), " into Go value"));
+                  StrCat("json: cannot unmarshal ", GoKind(json), " into Go value of type ", type));
   }
   Body body;
   for (const auto& [key, value] : json.items()) {
@@ -53,7 +58,7 @@ Result<Body> ReadBody(const std::string& text) {
                                               : nullptr;
     if (member == nullptr || value.is_null()) continue;
     if (!value.is_string()) {
-      return Status(Code::kInvalid, StrCat("json: cannot unmarshal ", value.type_name(),
+      return Status(Code::kInvalid, StrCat("json: cannot unmarshal ", GoKind(value),
                                            " into Go struct field .", name, " of type string"));
     }
     *member = value.get<std::string>();
@@ -128,7 +133,7 @@ void ActionsApi::AddRoutes(Router* router) {
 }
 
 Response ActionsApi::Create(const Call& call) {
-  Result<Body> body = ReadBody(call.request.body);
+  Result<Body> body = ReadBody(call.request.body, kCreateType);
   if (!body.ok()) return Response::Error(400, body.status().detail());
   if (!IsValidTopicName(body->topic)) return Response::Error(400, "INVALID_TOPIC");
   if (!body->channel.empty() && !IsValidChannelName(body->channel)) {
@@ -145,7 +150,7 @@ Response ActionsApi::Create(const Call& call) {
 }
 
 Response ActionsApi::Apply(const Call& call, const std::string& topic, const std::string& channel) {
-  Result<Body> body = ReadBody(call.request.body);
+  Result<Body> body = ReadBody(call.request.body, kActionType);
   if (!body.ok()) return Response::Error(400, body.status().detail());
   using Verb = ClusterActions::Verb;
   for (const auto& [word, verb] : {std::pair<std::string_view, Verb>{"pause", Verb::kPause},
@@ -169,7 +174,7 @@ Response ActionsApi::Delete(const Call& call, const std::string& topic,
 }
 
 Response ActionsApi::Tombstone(const Call& call) {
-  Result<Body> body = ReadBody(call.request.body);
+  Result<Body> body = ReadBody(call.request.body, kTombstoneType);
   if (!body.ok()) return Response::Error(400, "INVALID_BODY");
   if (!IsValidTopicName(body->topic)) return Response::Error(400, "INVALID_TOPIC");
   const auto done = actions_->Tombstone(call.params[0], body->topic);

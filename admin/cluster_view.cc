@@ -409,7 +409,7 @@ std::vector<LookupdState> ClusterView::AskLookupds(const Strings& lookupds) {
     states[i].address = lookupds[i];
     if (topics[i].ok()) {
       states[i].topics = std::move(*topics[i]);
-    } else if (states[i].status.ok()) {
+    } else {
       states[i].status = topics[i].status();
     }
   }

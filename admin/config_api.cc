@@ -29,7 +29,11 @@ bool ConfigApi::MayUse(const Request& request) const {
 Response ConfigApi::Get(const Call& call) const {
   const std::optional<Config::Shown> shown = config_->Show(call.params[0]);
   if (!shown.has_value()) return Response::Error(400, "INVALID_OPTION");
-  return shown->is_json ? Response::Json(shown->text) : Response::Text(200, shown->text);
+  if (shown->is_json) return Response::Json(shown->text);
+  Response response = Response::Text(200, shown->text);
+  response.headers.emplace_back("X-NSQ-Content-Type", "nsq; version=1.0");
+  if (shown->text.empty()) response.content_type.clear();  // as nsqadmin
+  return response;
 }
 
 Response ConfigApi::Put(const Call& call) {

@@ -86,7 +86,7 @@ Response Pages::Index(const Call& call) const {
 
   const Asset* index = FindAsset("index.html");
   Response response;
-  response.content_type = "text/html; charset=utf-8";
+  response.content_type = "text/html";  // as nsqadmin; the document names its encoding
   response.body = index == nullptr ? std::string() : std::string(index->content);
   ReplaceAll("{{BASE}}", EscapeHtml(config_.base_path == "/" ? "" : config_.base_path),
              &response.body);
