@@ -32,7 +32,7 @@ struct ClientOptions {
 struct Response {
   int status = 0;
   std::string body;
-  std::string content_type;  // as the server says; may be empty
+  std::string content_type = {};  // as the server says; may be empty
 };
 
 // Asks HTTP servers, by the rules of NSQ's tools (spec, nsqadmin 4): redirects are followed, and a
