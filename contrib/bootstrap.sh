@@ -6,7 +6,7 @@ set -euo pipefail
 build=(g++ cmake ninja-build ccache pkg-config libevent-dev nlohmann-json3-dev libcpp-httplib-dev
   libgflags-dev libgoogle-glog-dev libtomlplusplus-dev libxxhash-dev libre2-dev libssl-dev zlib1g-dev
   libsnappy-dev libgtest-dev libgmock-dev curl)
-tests=(git clang clang-format clang-tidy libclang-rt-14-dev nodejs npm chromium)
+tests=(git clang clang-format clang-tidy libclang-rt-14-dev nodejs npm chromium openssl)
 
 wanted=("${build[@]}")
 case "${1:-}" in

@@ -1,6 +1,6 @@
 // Real daemons for one test: started on ports of their own, in a folder of their own.
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -72,6 +72,15 @@ export class Cluster {
       `-data-path=${data}`, ...flags,
       ...(this.directory ? [`-lookupd-tcp-address=127.0.0.1:${this.directory.tcp}`] : []),
     ]);
+  }
+
+  // The flags of a certificate made for this cluster.
+  certificate() {
+    const [cert, key] = [join(this.folder, 'server.pem'), join(this.folder, 'server.key')];
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256',
+      '-nodes', '-days', '1', '-subj', '/CN=localhost', '-out', cert, '-keyout', key],
+    { stdio: 'ignore' });
+    return [`-tls-cert=${cert}`, `-tls-key=${key}`, '-https-address='];
   }
 
   async run(name, flags) {

@@ -27,8 +27,8 @@ function withCluster(name, body) {
   }
 }
 
-async function connectWriter(nsqd, closing) {
-  const writer = new Writer('127.0.0.1', nsqd.tcp);
+async function connectWriter(nsqd, closing, options = {}) {
+  const writer = new Writer('127.0.0.1', nsqd.tcp, options);
   writer.connect();
   await once(writer, 'ready');
   closing.push(writer);
@@ -161,3 +161,28 @@ withCluster('two readers share a channel, two channels see everything', async (c
   });
   assert.ok(shared[0] > 0 && shared[1] > 0, `both work: ${shared}`);
 });
+
+// snappy is an optional, native part of nsqjs and is not installed.
+for (const layers of [{ tls: true }, { deflate: true }, { tls: true, deflate: true }]) {
+  withCluster(`talks through ${Object.keys(layers).join(' and ')}`, async (cluster, flags, closing) => {
+    const node = await cluster.nsqd([...flags, ...cluster.certificate()]);
+    const options = { ...layers, tlsVerification: false };
+    const writer = await connectWriter(node, closing, options);
+    const bodies = Array.from({ length: 200 }, (_, i) => `${i}:`.padEnd(10 + i * 20, 'x'));
+    await publish(writer, 'layers', bodies);
+    const seen = new Set();
+    await new Promise((resolve) => {
+      read('layers', 'ch', { ...options, nsqdTCPAddresses: `127.0.0.1:${node.tcp}` }, closing,
+        (message) => {
+          seen.add(message.body.toString());
+          message.finish();
+          if (seen.size === bodies.length) resolve();
+        });
+    });
+    assert.deepEqual(seen, new Set(bodies));
+    const { topics } = await json(node.http, '/stats?format=json&topic=layers');
+    const [client] = topics[0].channels[0].clients;
+    assert.equal(client.tls, layers.tls ?? false);
+    assert.equal(client.deflate, layers.deflate ?? false);
+  });
+}
