@@ -21,7 +21,10 @@ http::ClientOptions Patient() {
 }
 
 http::Response Unless(Result<http::Response> response) {
-  return response.ok() ? std::move(*response) : http::Response{0, response.status().detail()};
+  if (response.ok()) return std::move(*response);
+  http::Response failed;
+  failed.body = response.status().detail();
+  return failed;
 }
 
 json Parsed(const http::Response& response) {
