@@ -198,7 +198,7 @@ bool ServerConnection::IsBodyWanted() {
     return true;
   }
   const bool client_waits = head.expect == RequestHead::Expect::kContinue && head.minor_version > 0;
-  if (!client_waits && head.content_length <= kMaxDroppedBytes) return true;
+  if (!client_waits && head.content_length < kMaxDroppedBytes) return true;
   reading_->CloseAfterwards();
   return false;
 }

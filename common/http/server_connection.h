@@ -49,7 +49,7 @@ class ServerConnection final : public Connection::Handler, public ExchangeOwner,
  public:
   // The longest head, as of Go's server.
   static constexpr size_t kMaxHeadBytes = (size_t{1} << 20) + 4096;
-  // A body that nobody wants is read up to this, so that the connection can go on; beyond it the
+  // A body that nobody wants is read if it is shorter, so that the connection can go on; else the
   // connection ends with the answer. As Go's server.
   static constexpr size_t kMaxDroppedBytes = size_t{256} << 10;
   // A client that leaves so much unread is not listened to.
