@@ -341,13 +341,8 @@ TEST_P(NsqdHttpProtocol, HeadersOfAMegabyte) {
 // What is left of a refused body is read over, as far as that is worth it.
 TEST_P(NsqdHttpProtocol, RestsOfBodies) {
   Check({
-<<<<<<< Updated upstream
-      {kPing + "Content-Length: 262144\r\n\r\n" + std::string(262144, 'x'), {"200 text | OK"}},
-      {kPing + "Content-Length: 300000\r\n\r\n" + std::string(300000, 'x'),
-=======
       {kPing + "Content-Length: 262143\r\n\r\n" + std::string(262143, 'x'), {"200 text | OK"}},
       {kPing + "Content-Length: 262144\r\n\r\n" + std::string(262144, 'x'),
->>>>>>> Stashed changes
        {"200 text close | OK"},
        kCloses},
   });
