@@ -11,6 +11,7 @@
 #include "common/check.h"
 #include "common/config/duration.h"
 #include "common/config/file.h"
+#include "common/config/usage.h"
 #include "common/config/values.h"
 #include "common/strings.h"
 #include "common/version.h"
@@ -23,37 +24,6 @@ bool IsBoolFlag(Kind kind) { return kind == Kind::kBool || kind == Kind::kTlsReq
 // These three are checked in the file even where the command line decides.
 bool IsAlwaysChecked(Kind kind) {
   return kind == Kind::kLogLevel || kind == Kind::kTlsRequired || kind == Kind::kTlsMinVersion;
-}
-
-std::string_view TypeWord(Kind kind) {
-  switch (kind) {
-    case Kind::kBool:
-      return "";
-    case Kind::kInt:
-      return "int";
-    case Kind::kFloat:
-      return "float";
-    case Kind::kString:
-      return "string";
-    case Kind::kDuration:
-      return "duration";
-    case Kind::kStringList:
-      return "string, may be repeated";
-    case Kind::kFloatList:
-      return "float, may be repeated";
-    case Kind::kLogLevel:
-      return "level";
-    case Kind::kTlsRequired:
-    case Kind::kTlsMinVersion:
-      return "value";
-  }
-  return "";
-}
-
-std::string ShownDefault(const Flag& flag) {
-  if (flag.fallback.empty() || (flag.kind == Kind::kBool && flag.fallback == "false")) return "";
-  if (flag.kind == Kind::kString) return StrCat(" (default ", GoQuoted(flag.fallback), ")");
-  return StrCat(" (default ", flag.fallback, ")");
 }
 
 // A list's default is written as it would be on the command line, comma separated.
@@ -334,24 +304,9 @@ std::optional<Config::Shown> Config::Show(std::string_view key) const {
 }
 
 std::string Config::Usage() const {
-  std::vector<std::string_view> groups;
-  for (const Entry& entry : entries_) {
-    if (std::find(groups.begin(), groups.end(), entry.flag.group) == groups.end()) {
-      groups.push_back(entry.flag.group);
-    }
-  }
-  std::string usage = StrCat("Usage of ", program_, ":\n");
-  for (const std::string_view group : groups) {
-    if (!group.empty()) usage += StrCat("\n", group, ":\n");
-    for (const Entry& entry : entries_) {
-      const Flag& flag = entry.flag;
-      if (flag.group != group) continue;
-      const std::string_view type = TypeWord(flag.kind);
-      usage += StrCat("  -", flag.name, type.empty() ? "" : " ", type, "\n    \t", flag.help,
-                      ShownDefault(flag), "\n");
-    }
-  }
-  return usage;
+  std::vector<const Flag*> flags;
+  for (const Entry& entry : entries_) flags.push_back(&entry.flag);
+  return UsageText(program_, flags);
 }
 
 Result<std::vector<std::string>> ParseJsonStrings(std::string_view json, bool* is_null) {

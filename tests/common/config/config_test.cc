@@ -174,12 +174,11 @@ TEST_F(ConfigTest, HelpGoesToStderrAndEndsWithZero) {
 
 TEST_F(ConfigTest, UsageShowsEveryFlagUnderItsGroupWithItsDefault) {
   const std::string usage = config_.Usage();
-  EXPECT_NE(usage.find("\nNetwork:\n  -tcp-address string\n    \taddress (default "
-                       "\"0.0.0.0:4150\")\n"),
+  EXPECT_NE(usage.find("\nNetwork\n  --tcp-address TEXT              address [0.0.0.0:4150]\n"),
             std::string::npos)
       << usage;
   for (const Flag& flag : SomeFlags()) {
-    EXPECT_NE(usage.find("  -" + flag.name), std::string::npos) << flag.name;
+    EXPECT_NE(usage.find("  --" + flag.name), std::string::npos) << flag.name;
   }
 }
 
