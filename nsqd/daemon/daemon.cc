@@ -25,6 +25,7 @@
 #include "nsqd/daemon/drain.h"
 #include "nsqd/daemon/lookup/lookup_peers.h"
 #include "nsqd/daemon/loop_backend.h"
+#include "nsqd/daemon/statsd/statsd_pusher.h"
 #include "nsqd/http/api.h"
 #include "nsqd/storage/go_import.h"
 
@@ -199,6 +200,7 @@ Daemon::~Daemon() {
   signals_.reset();
   drain_.reset();
   lookup_->Stop();
+  statsd_.reset();
   for (const auto& worker : workers_) {
     worker->loop.Adopt();
     worker->http.reset();
@@ -345,12 +347,36 @@ void Daemon::Serve() {
   auto peers = std::make_unique<LookupPeers>(loop, *lookup_pool_, identity, limits);
   peers->SetAddresses(lookupd_addresses());
   lookup_->Start(std::move(peers));
+  StartStatsd();
 
   ServeHttp();
   NSQ_LOG(kInfo, "TCP: listening on ", LocalAddress(tcp_socket_.get()));
   listener_ =
       std::make_unique<Listener>(loop, UniqueFd(::fcntl(tcp_socket_.get(), F_DUPFD_CLOEXEC, 0)),
                                  [this](UniqueFd fd) { OnAccept(std::move(fd)); });
+}
+
+void Daemon::StartStatsd() {
+  if (options_.statsd_address.empty()) return;
+  StatsdFormat format;
+  // As GET /config shows it: with the ports that are bound.
+  if (const Result<Backend::ConfigValue> prefix = config_("statsd_prefix"); prefix.ok()) {
+    format.prefix = prefix->body;
+  }
+  // As the original: what is no size is a page.
+  format.packet_bytes = options_.statsd_udp_packet_size > 0
+                            ? static_cast<size_t>(options_.statsd_udp_packet_size)
+                            : 4096;
+  format.exclude_ephemeral = options_.statsd_exclude_ephemeral;
+  const auto gather = [shard = workers_[0]->shard.get()](std::function<void(DaemonStats)> done) {
+    StatsFilter filter;
+    filter.include_clients = false;
+    shard->GatherStats(filter, std::move(done));
+  };
+  statsd_ = std::make_unique<StatsdPusher>(
+      workers_[0]->loop, *lookup_pool_,
+      StatsdTarget{options_.statsd_address, options_.statsd_interval, options_.statsd_mem_stats},
+      std::move(format), gather);
 }
 
 void Daemon::ServeHttp() {
@@ -478,6 +504,7 @@ void Daemon::OnPhaseDone() {
   }
   NSQ_LOG(kInfo, "NSQ: stopping subsystems");
   lookup_->Stop();
+  statsd_.reset();
   for (const auto& worker : workers_) worker->loop.Stop();
 }
 

@@ -33,6 +33,8 @@ namespace nsq::nsqd {
 class AuthDesk;
 class Drain;
 
+class StatsdPusher;
+
 // What is bound: -1 for a Unix socket, 0 when off.
 struct BoundPorts {
   int tcp = 0;
@@ -94,6 +96,7 @@ class Daemon {
   Status LoadTopics();
   void Serve();
   void ServeHttp();
+  void StartStatsd();
   void OnAccept(UniqueFd fd);
   void OnSignal(int signal);
   void BeginStop();
@@ -110,6 +113,7 @@ class Daemon {
   Placement placement_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<LookupDesk> lookup_;
+  std::unique_ptr<StatsdPusher> statsd_;
   // All go before the loops they write to. A nsqlookupd that hangs must not hold up a disk.
   std::unique_ptr<HelperPool> pool_;
   std::unique_ptr<HelperPool> lookup_pool_;
@@ -126,7 +130,7 @@ class Daemon {
 
   std::unique_ptr<Drain> drain_;
   bool sigterm_drains_ = false;  // --drain-on-sigterm, and none has come yet
-  TlsContexts tls_;  // as last loaded
+  TlsContexts tls_;              // as last loaded
   bool stopping_ = false;
   int phase_ = 0;
   size_t phase_left_ = 0;

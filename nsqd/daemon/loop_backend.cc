@@ -1,13 +1,12 @@
 #include "nsqd/daemon/loop_backend.h"
 
-#include <malloc.h>
-
 #include <memory>
 #include <utility>
 
 #include "nsqd/daemon/daemon.h"
 #include "nsqd/daemon/loop_check.h"
 #include "nsqd/daemon/shard.h"
+#include "nsqd/http/memory_stats.h"
 #include "nsqd/http/metrics_page.h"
 
 namespace nsq::nsqd {
@@ -59,15 +58,7 @@ std::string LoopBackend::Health() { return daemon_.health().Text(); }
 
 WallTime LoopBackend::start_time() const { return daemon_.start_time(); }
 
-MemoryStats LoopBackend::Memory() {
-  const struct mallinfo2 info = ::mallinfo2();
-  MemoryStats stats;
-  // glibc counts no live objects; its free chunks are the nearest honest figure it has.
-  stats.heap_objects = info.ordblks;
-  stats.heap_in_use_bytes = info.uordblks + info.hblkhd;
-  stats.heap_idle_bytes = info.fordblks;
-  return stats;
-}
+MemoryStats LoopBackend::Memory() { return ReadMemory({}); }
 
 void LoopBackend::CheckLoops(std::function<void(const std::vector<std::string>&)> done) {
   if (check_ == nullptr) check_ = std::make_unique<LoopCheck>(shard_.loop(), daemon_.loops());

@@ -40,12 +40,10 @@ int main(int argc, char** argv) {
 
   nsq::Config config("nsqd", nsq::nsqd::FlagTable(hostname));
   if (const auto code = config.Load(argc, argv)) return *code;
-  std::vector<std::string> warnings;
-  const nsq::Result<nsq::nsqd::Options> options = nsq::nsqd::CheckOptions(config, &warnings);
+  const nsq::Result<nsq::nsqd::Options> options = nsq::nsqd::CheckOptions(config);
   if (!options.ok()) return CannotStart(options.status());
 
   nsq::InitLogging("nsqd", options->log_prefix, options->log_level);
-  for (const std::string& warning : warnings) NSQ_LOG(kWarn, warning);
 
   nsq::nsqd::RunningConfig running(config);
   nsq::nsqd::Daemon daemon(*options, [&running, &daemon](std::string_view key) {

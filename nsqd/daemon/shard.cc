@@ -639,6 +639,8 @@ void Shard::GatherStats(const StatsFilter& filter, std::function<void(DaemonStat
 
 DaemonStats Shard::StatsHere(const StatsFilter& filter) const {
   DaemonStats stats;
+  stats.held_objects = sessions_.size();
+  for (const auto& [name, topic] : topics_) stats.held_objects += topic->held_objects();
   for (const auto& [name, topic] : topics_) {
     if (!filter.topic.empty() && filter.topic != name) continue;
     TopicStats one = topic->Stats(filter);
@@ -659,6 +661,7 @@ void Shard::OnStats(uint64_t number, DaemonStats part) {
   const auto it = gathering_.find(number);
   if (it == gathering_.end()) return;
   DaemonStats& merged = it->second->merged;
+  merged.held_objects += part.held_objects;
   std::move(part.topics.begin(), part.topics.end(), std::back_inserter(merged.topics));
   std::move(part.producers.begin(), part.producers.end(), std::back_inserter(merged.producers));
   if (--it->second->left > 0) return;

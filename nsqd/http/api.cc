@@ -285,6 +285,7 @@ void Api::Stats(Request exchange) {
                                 as_json](DaemonStats stats) mutable {
     page.now = WallNow();
     page.unknown_topic = !page.filter.topic.empty() && stats.topics.empty();
+    if (page.memory) page.memory->heap_objects += stats.held_objects;
     page.stats = std::move(stats);
     if (!page.filter.channel.empty()) KeepChannel(page.filter.channel, &page.stats.topics);
     if (as_json) {

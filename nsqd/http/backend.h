@@ -21,9 +21,12 @@ class MetricsPart;
 struct DaemonStats {
   std::vector<TopicStats> topics;      // by name
   std::vector<ClientStats> producers;  // connections that have published; empty if not asked for
+  // What is in memory, whatever was asked for: topics, channels, clients, messages.
+  uint64_t held_objects = 0;
 };
 
-// Figures of the allocator for the "memory" part of /stats.
+// Figures for the "memory" part of /stats. The original's are of Go's heap; README.md says what
+// they are here.
 struct MemoryStats {
   uint64_t heap_objects = 0;
   uint64_t heap_idle_bytes = 0;

@@ -605,6 +605,11 @@ uint64_t Topic::depth() const {
   return log_->CountBetween(fanout_, log_->appended());
 }
 
+uint64_t Topic::held_objects() const {
+  home_.Assert();
+  return 1 + channels_.size() + log_->memory_messages();
+}
+
 WallTime Topic::PublishedAt(Sequence sequence) const {
   return std::max(log_->NotBefore(sequence), timeline_.NotBefore(sequence));
 }

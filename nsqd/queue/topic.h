@@ -126,6 +126,8 @@ class Topic : private SegmentedLog::Listener {
   std::vector<std::string> ChannelNames() const;
   uint64_t depth() const;
   TopicStats Stats(const StatsFilter& filter) const;
+  // What is in memory: itself, channels, messages.
+  uint64_t held_objects() const;
 
  private:
   template <void (Topic::*kMethod)()>

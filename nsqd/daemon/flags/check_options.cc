@@ -16,10 +16,6 @@ constexpr int64_t kMaxLoops = 256;  // more than that is a mistyped port
 
 Status Invalid(std::string detail) { return Status(Code::kInvalid, std::move(detail)); }
 
-Status NotSupported(std::string_view flag) {
-  return Invalid(StrCat("--", flag, " is not supported by this version yet"));
-}
-
 Options TlsOptions(const Config& config) {
   Options options;
   options.tls_cert = config.String("tls-cert");
@@ -62,13 +58,12 @@ Status CheckPercentiles(const Config& config) {
   return Status();
 }
 
-Status CheckStatsd(const Config& config, std::vector<std::string>* warnings) {
+Status CheckStatsd(const Config& config) {
   if (config.String("statsd-address").empty()) return Status();
   // The pushes of one interval are spread over all of it but a second.
   if (config.Time("statsd-interval") <= seconds(1)) {
     return Invalid("--statsd-interval must be > 1s");
   }
-  warnings->push_back(NotSupported("statsd-address").detail());
   return Status();
 }
 
@@ -97,7 +92,7 @@ Status CheckRanges(const Config& config) {
   return Status();
 }
 
-Status Check(const Config& config, std::vector<std::string>* warnings) {
+Status Check(const Config& config) {
   const int64_t level = config.Int("max-deflate-level");
   if (level < 1 || level > 9) return Invalid("--max-deflate-level must be [1,9]");
   const int64_t node_id = config.Int("node-id");
@@ -110,7 +105,7 @@ Status Check(const Config& config, std::vector<std::string>* warnings) {
   if (const Status status = CheckPercentiles(config); !status.ok()) return status;
 
   // Ours, behind all that the original checks.
-  if (const Status status = CheckStatsd(config, warnings); !status.ok()) return status;
+  if (const Status status = CheckStatsd(config); !status.ok()) return status;
   if (const Status status = CheckRanges(config); !status.ok()) return status;
   if (!ParseDurability(config.String("durability"))) {
     return Invalid("--durability must be memory, os or fsync");
@@ -120,8 +115,8 @@ Status Check(const Config& config, std::vector<std::string>* warnings) {
 
 }  // namespace
 
-Result<Options> CheckOptions(const Config& config, std::vector<std::string>* warnings) {
-  if (Status status = Check(config, warnings); !status.ok()) return status;
+Result<Options> CheckOptions(const Config& config) {
+  if (Status status = Check(config); !status.ok()) return status;
   Options options = TlsOptions(config);
   options.log_level = config.Level("log-level");
   options.log_prefix = config.String("log-prefix");
@@ -167,6 +162,12 @@ Result<Options> CheckOptions(const Config& config, std::vector<std::string>* war
     options.max_defer_timeout = options.max_req_timeout;
   }
 
+  options.statsd_address = config.String("statsd-address");
+  options.statsd_interval = config.Time("statsd-interval");
+  options.statsd_mem_stats = config.Bool("statsd-mem-stats");
+  options.statsd_prefix = config.String("statsd-prefix");
+  options.statsd_udp_packet_size = config.Int("statsd-udp-packet-size");
+  options.statsd_exclude_ephemeral = config.Bool("statsd-exclude-ephemeral");
   options.e2e_processing_latency_percentiles = config.Floats("e2e-processing-latency-percentile");
   options.e2e_processing_latency_window_time = config.Time("e2e-processing-latency-window-time");
 

@@ -15,8 +15,7 @@ namespace nsq::nsqd {
 // The options of a daemon that shall start, from flags and file.
 //
 // The detail of an error is what stands behind "failed to instantiate nsqd - "; of several the
-// first is given, in the order of the original (spec, nsqd-config 4). `warnings` are for the log:
-// what was asked for and will be left out. What cannot be left out safely is an error.
-Result<Options> CheckOptions(const Config& config, std::vector<std::string>* warnings);
+// first is given, in the order of the original (spec, nsqd-config 4).
+Result<Options> CheckOptions(const Config& config);
 
 }  // namespace nsq::nsqd

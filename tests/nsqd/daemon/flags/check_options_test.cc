@@ -32,13 +32,12 @@ class CheckOptionsTest : public testing::Test {
   }
 
   Result<Options> Check(const Strings& arguments) {
-    warnings_.clear();
     Config config("nsqd", FlagTable("nsqd-1"));
     std::string out;
     std::string err;
     const auto code = config.Load(arguments, &out, &err);
     EXPECT_FALSE(code.has_value()) << err;
-    return CheckOptions(config, &warnings_);
+    return CheckOptions(config);
   }
   std::string Refusal(const Strings& arguments) {
     const Result<Options> options = Check(arguments);
@@ -46,13 +45,11 @@ class CheckOptionsTest : public testing::Test {
   }
 
   std::string folder_;
-  Strings warnings_;
 };
 
 TEST_F(CheckOptionsTest, WithoutFlagsThereAreTheDefaults) {
   const Result<Options> options = Check({});
   ASSERT_TRUE(options.ok());
-  EXPECT_EQ(warnings_, Strings{});
   const Options fresh;
   EXPECT_EQ(options->node_id, 958);
   EXPECT_EQ(options->broadcast_address, "nsqd-1");
@@ -250,11 +247,21 @@ TEST_F(CheckOptionsTest, RefusesWhatWouldBreakLater) {
   EXPECT_EQ(Refusal({"-config=" + file}), "--durability must be memory, os or fsync");
 }
 
-TEST_F(CheckOptionsTest, SaysWhatItWillLeaveOut) {
-  EXPECT_EQ(Refusal({"-statsd-address=h:1", "-e2e-processing-latency-percentile=0.99",
-                     "-enable-experiment=other"}),
-            "(starts)");
-  EXPECT_EQ(warnings_, (Strings{"--statsd-address is not supported by this version yet"}));
+TEST_F(CheckOptionsTest, StatsdAndLatencyOptionsArrive) {
+  const Result<Options> options =
+      Check({"-statsd-address=h:1", "-statsd-interval=7s", "-statsd-mem-stats=false",
+             "-statsd-prefix=p", "-statsd-udp-packet-size=-1", "-statsd-exclude-ephemeral",
+             "-e2e-processing-latency-percentile=0.5,0.99",
+             "-e2e-processing-latency-window-time=3m", "-enable-experiment=other"});
+  ASSERT_TRUE(options.ok());
+  EXPECT_EQ(options->statsd_address, "h:1");
+  EXPECT_EQ(options->statsd_interval, seconds(7));
+  EXPECT_FALSE(options->statsd_mem_stats);
+  EXPECT_EQ(options->statsd_prefix, "p");
+  EXPECT_EQ(options->statsd_udp_packet_size, -1);
+  EXPECT_TRUE(options->statsd_exclude_ephemeral);
+  EXPECT_EQ(options->e2e_processing_latency_percentiles, (std::vector<double>{0.99, 0.5}));
+  EXPECT_EQ(options->e2e_processing_latency_window_time, std::chrono::minutes(3));
 }
 
 TEST_F(CheckOptionsTest, TlsFilesAreRead) {
@@ -268,7 +275,6 @@ TEST_F(CheckOptionsTest, TlsFilesAreRead) {
     return more;
   };
   EXPECT_EQ(Refusal(good), "(starts)");
-  EXPECT_EQ(warnings_, Strings{});
   EXPECT_EQ(Refusal(with({"-tls-root-ca-file=" + authority.ca_file()})), "(starts)");
   EXPECT_EQ(Refusal(with({"-tls-root-ca-file=" + empty})),
             "failed to build TLS config - failed to append certificate to pool");

@@ -173,9 +173,7 @@ TEST_F(ProgramTest, StartsAndEndsWithSigterm) {
   EXPECT_EQ(ending.out, "");
   EXPECT_NE(ending.err.find(" INFO: " + VersionLine("nsqd") + "\n"), std::string::npos);
   EXPECT_NE(ending.err.find(" INFO: ID: 7\n"), std::string::npos) << ending.err;
-  EXPECT_NE(ending.err.find(" WARNING: --statsd-address is not supported by this version yet\n"),
-            std::string::npos)
-      << ending.err;
+  EXPECT_NE(ending.err.find(" INFO: STATSD: closing\n"), std::string::npos) << ending.err;
 }
 
 }  // namespace
