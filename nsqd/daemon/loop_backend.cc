@@ -54,6 +54,10 @@ void LoopBackend::GatherMetrics(bool topics, std::function<void(std::vector<Metr
   shard_.GatherMetrics(topics, std::move(done));
 }
 
+void LoopBackend::Backup(std::string name, std::function<void(const BackupResult&)> done) {
+  shard_.Backup(name, std::move(done));
+}
+
 std::string LoopBackend::Health() { return daemon_.health().Text(); }
 
 WallTime LoopBackend::start_time() const { return daemon_.start_time(); }

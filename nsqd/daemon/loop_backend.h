@@ -30,6 +30,7 @@ class LoopBackend : public Backend {
            std::function<void(const ActionResult&)> done) override;
   void GatherStats(const StatsFilter& filter, std::function<void(DaemonStats)> done) override;
   void GatherMetrics(bool topics, std::function<void(std::vector<MetricsPart>)> done) override;
+  void Backup(std::string name, std::function<void(const BackupResult&)> done) override;
   std::string Health() override;
   WallTime start_time() const override;
   MemoryStats Memory() override;

@@ -150,6 +150,51 @@ struct Shard::ActRequest : Letter {
   const std::string channel;
 };
 
+struct Shard::BackupReply : Letter {
+  BackupReply(Shard* s, uint64_t n) : to(s), number(n) {}
+  void Open() noexcept override { to->OnBackedUp(number, part); }
+  Shard* const to;
+  const uint64_t number;
+  Backend::BackupResult part;
+};
+
+// The topics of one shard, linked already.
+struct Shard::BackupJob : Job {
+  void Run() noexcept override {
+    for (const auto& topic : topics) {
+      if (reply->part.status.ok()) reply->part.status = topic->Finish();
+      reply->part.size_bytes += topic->size_bytes;
+      ++reply->part.topics;
+    }
+  }
+  void Open() noexcept override {
+    Shard* const to = reply->to;
+    to->loop_.Post(std::move(reply));
+  }
+  std::vector<std::unique_ptr<TopicBackup>> topics;
+  std::unique_ptr<BackupReply> reply;
+};
+
+struct Shard::BackupRequest : Letter {
+  BackupRequest(Shard* f, Shard* t, uint64_t n, std::string p)
+      : from(f), to(t), number(n), path(std::move(p)) {}
+  void Open() noexcept override {
+    to->home_.Assert();
+    to->BackupHere(from, number, path);
+  }
+  Shard* const from;
+  Shard* const to;
+  const uint64_t number;
+  const std::string path;
+};
+
+struct Shard::GatheredBackup {
+  size_t left = 0;
+  Backend::BackupResult merged;
+  std::string part_path;  // its name until it is whole
+  std::function<void(const Backend::BackupResult&)> done;
+};
+
 struct Shard::StatsReply : Letter {
   StatsReply(Shard* s, uint64_t n) : to(s), number(n) {}
   void Open() noexcept override { to->OnStats(number, std::move(part)); }
@@ -635,6 +680,73 @@ void Shard::GatherStats(const StatsFilter& filter, std::function<void(DaemonStat
   for (Shard* const shard : world_.shards) {
     shard->loop_.Post(std::make_unique<StatsRequest>(this, shard, number, filter));
   }
+}
+
+void Shard::Backup(const std::string& name,
+                   std::function<void(const Backend::BackupResult&)> done) {
+  home_.Assert();
+  const std::string& data_path = world_.options.data_path;
+  const std::string in = (data_path.empty() ? "." : data_path) + "/backups";
+  const uint64_t number = next_question_++;
+  auto gather = std::make_unique<GatheredBackup>();
+  gather->merged.path = in + "/" + name;
+  gather->part_path = gather->merged.path + ".part";
+  gather->done = std::move(done);
+  Status status = world_.files.MakeDir(in);
+  if (status.code() == Code::kExists) status = Status();
+  if (status.ok() && world_.files.List(gather->merged.path).ok()) {
+    status = Status(Code::kExists, gather->merged.path + " is there already");
+  }
+  if (status.ok()) status = world_.files.MakeDir(gather->part_path);
+  if (!status.ok()) {
+    auto reply = std::make_unique<BackupReply>(this, number);
+    reply->part.status = std::move(status);
+    gather->left = 1;
+    backing_up_.emplace(number, std::move(gather));
+    loop_.Post(std::move(reply));
+    return;
+  }
+  gather->left = world_.shards.size();
+  const std::string path = gather->part_path;
+  backing_up_.emplace(number, std::move(gather));
+  for (Shard* const shard : world_.shards) {
+    shard->loop_.Post(std::make_unique<BackupRequest>(this, shard, number, path));
+  }
+}
+
+void Shard::BackupHere(Shard* from, uint64_t number, const std::string& path) {
+  auto job = std::make_unique<BackupJob>();
+  job->reply = std::make_unique<BackupReply>(from, number);
+  for (const auto& [name, topic] : topics_) {
+    Result<std::unique_ptr<TopicBackup>> backup = topic->Backup(path);
+    if (!backup.ok()) {
+      job->reply->part.status = backup.status();
+      break;
+    }
+    if (*backup != nullptr) job->topics.push_back(std::move(*backup));
+  }
+  world_.pool.Submit(std::move(job), &loop_);
+}
+
+void Shard::OnBackedUp(uint64_t number, const Backend::BackupResult& part) {
+  home_.Assert();
+  const auto it = backing_up_.find(number);
+  if (it == backing_up_.end()) return;
+  Backend::BackupResult& merged = it->second->merged;
+  if (merged.status.ok()) merged.status = part.status;
+  merged.topics += part.topics;
+  merged.size_bytes += part.size_bytes;
+  if (--it->second->left > 0) return;
+  const std::unique_ptr<GatheredBackup> gather = std::move(it->second);
+  backing_up_.erase(it);
+  if (merged.status.ok()) merged.status = world_.files.Rename(gather->part_path, merged.path);
+  if (merged.status.ok()) {
+    NSQ_LOG(kInfo, "BACKUP(", merged.path, "): ", merged.topics, " topics, ", merged.size_bytes,
+            " bytes");
+  } else {
+    NSQ_LOG(kError, "BACKUP(", merged.path, "): ", merged.status.detail());
+  }
+  gather->done(merged);
 }
 
 DaemonStats Shard::StatsHere(const StatsFilter& filter) const {

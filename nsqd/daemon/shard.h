@@ -97,6 +97,8 @@ class Shard : public Broker, private TopicObserver {
   void GatherStats(const StatsFilter& filter, std::function<void(DaemonStats)> done);
   void GatherMetrics(bool topics, std::function<void(std::vector<MetricsPart>)> done);
 
+  void Backup(const std::string& name, std::function<void(const Backend::BackupResult&)> done);
+
   // Any loop: what nsqlookupd knows of a topic of this shard, which may flow from then on.
   void PostChannels(const std::string& topic, uint64_t question, std::vector<std::string> channels);
 
@@ -109,6 +111,9 @@ class Shard : public Broker, private TopicObserver {
   struct ChannelsKnown;
   struct ActRequest;
   struct ActReply;
+  struct BackupJob;
+  struct BackupRequest;
+  struct BackupReply;
   struct StatsRequest;
   struct StatsReply;
   struct MetricsRequest;
@@ -118,6 +123,7 @@ class Shard : public Broker, private TopicObserver {
   class RemoteBatch;
   struct Gather;
   struct MetricsGather;
+  struct GatheredBackup;
   struct MailTask : TurnTask {
     explicit MailTask(Shard* s) : shard(s) {}
     void AtTurnEnd() noexcept override { shard->SendMail(); }
@@ -157,6 +163,8 @@ class Shard : public Broker, private TopicObserver {
   void OnStats(uint64_t number, DaemonStats part);
   MetricsPart MetricsHere(bool topics) const NSQ_REQUIRES(home_);
   void OnMetrics(uint64_t number, size_t shard, MetricsPart part);
+  void BackupHere(Shard* from, uint64_t number, const std::string& path) NSQ_REQUIRES(home_);
+  void OnBackedUp(uint64_t number, const Backend::BackupResult& part);
   void SendMail();
   bool draining() const;
   // As Publish, from whoever it comes.
@@ -194,6 +202,7 @@ class Shard : public Broker, private TopicObserver {
       NSQ_GUARDED_BY(home_);
   std::unordered_map<uint64_t, std::unique_ptr<Gather>> gathering_ NSQ_GUARDED_BY(home_);
   std::unordered_map<uint64_t, std::unique_ptr<MetricsGather>> metering_ NSQ_GUARDED_BY(home_);
+  std::unordered_map<uint64_t, std::unique_ptr<GatheredBackup>> backing_up_ NSQ_GUARDED_BY(home_);
 
   bool closing_ NSQ_GUARDED_BY(home_) = false;
   // Before whatever may still register it.

@@ -140,6 +140,7 @@ Api::Api(Backend& backend) : backend_(backend) {
   add(Method::kGet, "/metrics", &Api::Metrics, Access::kQuiet);
   add(Method::kGet, "/config/:opt", &Api::GetOption);
   add(Method::kPut, "/config/:opt", &Api::PutOption, Access::kLogged, message);
+  add(Method::kPost, "/backup", &Api::Backup);
   add(Method::kGet, "/topic/config", &Api::GetTopicConfig);
   add(Method::kPost, "/topic/config", &Api::SetTopicConfig);
   add(Method::kPut, "/topic/config", &Api::SetTopicConfig);
@@ -394,6 +395,30 @@ void Api::SetTopicConfig(Request exchange) {
   }
   std::string name = *topic;
   Act(action, std::move(name), "", std::move(exchange));
+}
+
+// Ours: /backup?name=monday
+void Api::Backup(Request exchange) {
+  if (!HasValidQuery(*exchange)) return;
+  const std::string* const given = exchange->request().params.Find("name");
+  if (given == nullptr) return exchange->Error(400, "MISSING_ARG_NAME");
+  // As a topic's: it becomes a directory.
+  if (!IsValidTopicName(*given) || IsEphemeral(*given) || given->front() == '.') {
+    return exchange->Error(400, "INVALID_ARG_NAME");
+  }
+  std::string name = *given;
+  backend_.Backup(std::move(name), [shared = std::shared_ptr<Exchange>(std::move(exchange))](
+                                       const Backend::BackupResult& result) {
+    if (result.status.code() == Code::kExists) return shared->Error(409, "BACKUP_EXISTS");
+    if (!result.status.ok()) {
+      return shared->Error(500, "BACKUP_FAILED - " + result.status.detail());
+    }
+    std::string json = R"({"path":)";
+    AppendJsonString(result.path, &json);
+    json += R"(,"topics":)" + std::to_string(result.topics) + R"(,"bytes":)" +
+            std::to_string(result.size_bytes) + "}";
+    shared->Json(json);
+  });
 }
 
 void Api::GetOption(Request exchange) {

@@ -35,6 +35,7 @@ class Api {
   void Act(TopicAction action, std::string topic, std::string channel, Request exchange);
   void GetTopicConfig(Request exchange);
   void SetTopicConfig(Request exchange);
+  void Backup(Request exchange);
   void GetOption(Request exchange);
   void PutOption(Request exchange);
 

@@ -90,6 +90,16 @@ class Backend {
   // What each loop has to say on /metrics, in their order; without `topics` the loops alone.
   virtual void GatherMetrics(bool topics, std::function<void(std::vector<MetricsPart>)> done) = 0;
 
+  // Copies every topic as it is now to "<data path>/backups/<name>", each in one turn of its loop.
+  // kExists: there is one of that name.
+  struct BackupResult {
+    Status status;
+    std::string path;
+    uint64_t topics = 0;
+    uint64_t size_bytes = 0;
+  };
+  virtual void Backup(std::string name, std::function<void(const BackupResult&)> done) = 0;
+
   // "OK", or "NOK - <reason>" while the last write to the disk failed.
   virtual std::string Health() = 0;
   virtual WallTime start_time() const = 0;

@@ -496,6 +496,20 @@ void Topic::Delete() {
   }
 }
 
+Result<std::unique_ptr<TopicBackup>> Topic::Backup(const std::string& in) {
+  home_.Assert();
+  if (dir_.empty() || leaving_) return std::unique_ptr<TopicBackup>();
+  if (!waiters_.empty()) Flush();
+  auto backup = std::make_unique<TopicBackup>();
+  backup->files = &world_.files;
+  backup->dir = TopicDir(in, name_);
+  if (Status status = world_.files.MakeDir(backup->dir); !status.ok()) return status;
+  if (Status status = log_->LinkTo(backup->dir, &backup->segments); !status.ok()) return status;
+  backup->size_bytes = log_->disk_bytes();
+  backup->state = Snapshot();
+  return backup;
+}
+
 void Topic::PrepareClose() {
   home_.Assert();
   NSQ_LOG(kInfo, "TOPIC(", name_, "): closing");

@@ -21,6 +21,7 @@
 #include "nsqd/queue/queue_metrics.h"
 #include "nsqd/queue/stats.h"
 #include "nsqd/queue/timeline.h"
+#include "nsqd/storage/topic_backup.h"
 #include "nsqd/storage/topic_store.h"
 
 namespace nsq::nsqd {
@@ -115,6 +116,10 @@ class Topic : private SegmentedLog::Listener {
   // Closes all channels and removes all files; what is published from now on is refused. Only
   // destruction may follow, which refuses those who still wait for an answer.
   void Delete();
+  // A copy of it as it is now, in a new directory "<in>/<topic>.topic"; to be finished on the pool.
+  // Null of an ephemeral one.
+  Result<std::unique_ptr<TopicBackup>> Backup(const std::string& in);
+
   // For a clean stop. First stops taking messages, ends all subscriptions, writes everything and
   // marks the stop as clean; then waits for the disk, on any thread (many topics together, while
   // nothing else is done with this one); then says what came of it. Close is all three.

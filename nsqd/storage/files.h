@@ -64,6 +64,8 @@ class Files {
   // kNotFound if it is not there.
   virtual Status Remove(const std::string& path) = 0;
   virtual Status RemoveDir(const std::string& dir) = 0;
+  // A second name for a file, on the same file system. kExists if `to` is there already.
+  virtual Status Link(const std::string& from, const std::string& to) = 0;
   virtual Status Rename(const std::string& from, const std::string& to) = 0;
   // Returns when names made, removed or renamed in `dir` survive a power cut.
   virtual Status SyncDir(const std::string& dir) = 0;

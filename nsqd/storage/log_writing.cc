@@ -286,6 +286,19 @@ Status SegmentedLog::WriteAll() {
   return status;
 }
 
+Status SegmentedLog::LinkTo(const std::string& dir, std::vector<std::string>* paths) {
+  home_.Assert();
+  if (Status status = WriteAll(); !status.ok()) return status;
+  for (const auto& segment : segments_) {
+    segment->sealed = true;
+    tidy_at_ = std::min(tidy_at_, segment->end);
+    const std::string path = dir + "/" + SegmentName(segment->first);
+    if (Status status = files_.Link(PathOf(segment->first), path); !status.ok()) return status;
+    paths->push_back(path);
+  }
+  return Status();
+}
+
 std::unique_ptr<SyncFiles> SegmentedLog::LastSync() {
   home_.Assert();
   return MakeSync();

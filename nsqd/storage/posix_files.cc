@@ -129,6 +129,11 @@ class RealFiles : public Files {
     return Status();
   }
 
+  Status Link(const std::string& from, const std::string& to) override {
+    if (::link(from.c_str(), to.c_str()) != 0) return Failed("link", from + " to " + to);
+    return Status();
+  }
+
   Status Rename(const std::string& from, const std::string& to) override {
     if (::rename(from.c_str(), to.c_str()) != 0) return Failed("rename", from + " to " + to);
     return Status();

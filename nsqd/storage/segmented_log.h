@@ -209,6 +209,10 @@ class SegmentedLog {
   // tells, or the zero time.
   WallTime NotBefore(Sequence sequence) const;
 
+  // Gives every segment a second name in `dir`, which is there, and goes on in a new one. What is
+  // unwritten (kMemory) is written first. Appends the names to `paths`.
+  Status LinkTo(const std::string& dir, std::vector<std::string>* paths);
+
   // Removes all files of the log; only destruction may follow.
   Status RemoveFiles();
 

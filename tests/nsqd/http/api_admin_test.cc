@@ -113,5 +113,20 @@ TEST_F(ApiTest, ATopicsDurabilityIsAskedForAndSet) {
   EXPECT_EQ(backend_.acted[1].action, TopicAction::kTopicDurabilityDefault);
 }
 
+TEST_F(ApiTest, ABackupHasANameAndSaysWhereItIs) {
+  EXPECT_EQ(Post("/backup").Summary(), "400 MISSING_ARG_NAME");
+  for (const char* const name : {"", "..", ".hidden", "a%2Fb", "x%23ephemeral"}) {
+    EXPECT_EQ(Post(std::string("/backup?name=") + name).Summary(), "400 INVALID_ARG_NAME") << name;
+  }
+  EXPECT_TRUE(backend_.backups.empty());
+  backend_.backup_result = {Status(), "/d/backups/monday", 3, 4096};
+  EXPECT_EQ(Post("/backup?name=monday").Summary(),
+            R"(200 {"path":"/d/backups/monday","topics":3,"bytes":4096})");
+  backend_.backup_result.status = Status(Code::kExists, "is there");
+  EXPECT_EQ(Post("/backup?name=monday").Summary(), "409 BACKUP_EXISTS");
+  backend_.backup_result.status = Status(Code::kIo, "link a: no");
+  EXPECT_EQ(Post("/backup?name=monday").Summary(), "500 BACKUP_FAILED - link a: no");
+}
+
 }  // namespace
 }  // namespace nsq::nsqd

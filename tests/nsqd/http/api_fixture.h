@@ -53,6 +53,10 @@ class FakeBackend : public Backend {
     waiting.push_back([this, done = std::move(done)] { done(stats); });
   }
   void GatherMetrics(bool topics, std::function<void(std::vector<MetricsPart>)> done) override;
+  void Backup(std::string name, std::function<void(const BackupResult&)> done) override {
+    backups.push_back(std::move(name));
+    waiting.push_back([this, done = std::move(done)] { done(backup_result); });
+  }
   std::string Health() override { return health; }
   WallTime start_time() const override { return WallFromUnixNanos(1795214862'000000000); }
   MemoryStats Memory() override { return {1, 2, 3, 4}; }
@@ -82,6 +86,8 @@ class FakeBackend : public Backend {
   std::string health = "OK";
   Status publish_status;
   ActionResult action_result;
+  BackupResult backup_result;
+  std::vector<std::string> backups;
   DaemonStats stats;
   std::vector<std::string> lookupds;
   std::vector<std::string> silent_loops;

@@ -677,5 +677,44 @@ TEST_F(TopicTest, AtTheReserveConsumersGoOnAndPublishingResumes) {
   PublishOk({"again"});
 }
 
+// What happens afterwards, to either, changes nothing of the other.
+TEST_F(TopicTest, ABackupIsTheTopicAsItWas) {
+  options_.max_bytes_per_file = 5000;
+  Open();
+  Client* const client = Subscribe("a", 30);
+  for (int i = 0; i < 10; ++i) PublishOk(Bodies(10, std::string(100, 'x')));
+  PublishOk({"later"}, std::chrono::hours(1));
+  FinishAll(client);
+  ASSERT_TRUE(files_.MakeDir("backup").ok());
+  Result<std::unique_ptr<TopicBackup>> backup = topic_->Backup("backup");
+  ASSERT_TRUE(backup.ok()) << backup.status().ToString();
+  const ChannelStats then = StatsOf("a");
+  PublishOk(Bodies(100, std::string(100, 'y')));
+  client->channel->SetReady(client->subscription, 1000);
+  for (int i = 0; i < 20; ++i) FinishAll(client);
+  ASSERT_TRUE((*backup)->Finish().ok());
+  EXPECT_EQ(StatsOf("a").depth, 0u);
+  topic_->Close();
+  topic_.reset();
+
+  options_.data_path = "backup";
+  Open();
+  EXPECT_EQ(StatsOf("a").depth, then.depth + then.in_flight_count);
+  EXPECT_EQ(StatsOf("a").deferred_count, 1u);
+  Client* const again = Subscribe("a", 1000);
+  PublishOk({"z"});
+  for (int i = 0; i < 20; ++i) FinishAll(again);
+  EXPECT_EQ(again->answered, then.depth + then.in_flight_count + 1);
+  EXPECT_EQ(topic_->Stats({}).damaged_records, 0u);
+  topic_->Close();
+  topic_.reset();
+
+  options_.data_path = "data";
+  Open();
+  EXPECT_EQ(StatsOf("a").depth, 0u);
+  EXPECT_EQ(StatsOf("a").deferred_count, 1u);
+  EXPECT_EQ(topic_->Stats({}).damaged_records, 0u);
+}
+
 }  // namespace
 }  // namespace nsq::nsqd

@@ -301,6 +301,16 @@ Status MemoryFiles::RemoveDir(const std::string& dir) {
   return Status();
 }
 
+Status MemoryFiles::Link(const std::string& from, const std::string& to) {
+  const Lock lock(mutex_);
+  const auto found = names_.find(from);
+  if (found == names_.end()) return NotThere(from);
+  if (names_.contains(to)) return Status(Code::kExists, "link " + to);
+  if (!Change("link " + from)) return Dead();
+  names_[to] = found->second;
+  return Status();
+}
+
 Status MemoryFiles::Rename(const std::string& from, const std::string& to) {
   const Lock lock(mutex_);
   if (dirs_.contains(from)) {

@@ -64,6 +64,7 @@ class MemoryFiles : public Files {
   Status MakeDir(const std::string& dir) override;
   Status Remove(const std::string& path) override;
   Status RemoveDir(const std::string& dir) override;
+  Status Link(const std::string& from, const std::string& to) override;
   Status Rename(const std::string& from, const std::string& to) override;
   Status SyncDir(const std::string& dir) override;
   Result<DiskSpace> Space(const std::string& dir) override;  // what set_capacity leaves
