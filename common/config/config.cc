@@ -281,6 +281,11 @@ void Config::SetInt(std::string_view name, int64_t number) {
   Get(name).value.number = number;
 }
 
+void Config::SetTime(std::string_view name, Duration duration) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  Get(name).value.duration = duration;
+}
+
 void Config::SetString(std::string_view name, std::string text) {
   const std::lock_guard<std::mutex> lock(mutex_);
   Get(name).value.text = std::move(text);

@@ -56,6 +56,7 @@ class Config {
   // Replaces a value while the program runs: what GET shows from now on. For options that are
   // resolved after start (ports, prefixes) and those that PUT changes.
   void SetInt(std::string_view name, int64_t number);
+  void SetTime(std::string_view name, Duration duration);
   void SetString(std::string_view name, std::string text);
   void SetStrings(std::string_view name, std::vector<std::string> strings, bool is_null = false);
 

@@ -73,7 +73,15 @@ Result<ConfigFile> ConfigFile::Parse(std::string_view text) {
         item.text = *words;
       } else if (const toml::array* list = node.as_array()) {
         item.type = Item::Type::kList;
-        for (const toml::node& part : *list) item.list.push_back(Read(part));
+        item.text = "[";
+        for (const toml::node& part : *list) {
+          item.list.push_back(Read(part));
+          item.text += StrCat(item.list.size() > 1 ? " " : "", item.list.back().text);
+        }
+        item.text += "]";
+      } else if (node.is_table()) {
+        item.type = Item::Type::kTable;
+        item.text = "map";
       }
       return item;
     }
@@ -82,7 +90,6 @@ Result<ConfigFile> ConfigFile::Parse(std::string_view text) {
     const toml::table table = toml::parse(text);
     ConfigFile file;
     for (const auto& [key, node] : table) {
-      if (node.is_table()) continue;
       file.items_.emplace_back(std::string(key.str()), Reader::Read(node));
     }
     return file;
@@ -142,8 +149,13 @@ std::string ConfigFile::WrongType(const Flag& flag, const Item& item) {
     case Kind::kTlsMinVersion:
       break;
   }
-  static constexpr std::string_view kTypes[] = {"int64",  "float64", "bool",
-                                                "string", "array",   "time.Time"};
+  static constexpr std::string_view kTypes[] = {"int64",
+                                                "float64",
+                                                "bool",
+                                                "string",
+                                                "[]interface {}",
+                                                "time.Time",
+                                                "map[string]interface {}"};
   return StrCat("invalid ", wanted, " value type ", kTypes[static_cast<size_t>(item.type)]);
 }
 

@@ -32,7 +32,7 @@ class ConfigFile {
 
  private:
   struct Item {
-    enum class Type { kInteger, kReal, kBool, kText, kList, kOther };
+    enum class Type { kInteger, kReal, kBool, kText, kList, kOther, kTable };
     Type type = Type::kOther;
     int64_t integer = 0;
     double real = 0;

@@ -45,7 +45,8 @@ Result<std::unique_ptr<addrinfo, FreeAddrInfo>> Resolve(const Address& address, 
   const char* const host = address.host.empty() ? nullptr : address.host.c_str();
   const int error = ::getaddrinfo(host, port.c_str(), &hints, &list);
   if (error != 0) {
-    return Status(Code::kInvalid, StrCat("lookup ", address.host, ": ", ::gai_strerror(error)));
+    const char* const why = error == EAI_NONAME ? "no such host" : ::gai_strerror(error);
+    return Status(Code::kInvalid, StrCat("lookup ", address.host, ": ", why));
   }
   return std::unique_ptr<addrinfo, FreeAddrInfo>(list);
 }
@@ -155,7 +156,9 @@ Result<UniqueFd> Listen(const Address& address) {
   // socket that serves both.
   const bool everywhere = address.host.empty() || address.host == "0.0.0.0" || address.host == "::";
   auto resolved = Resolve(everywhere ? Address{"", address.port, ""} : address, true);
-  if (!resolved.ok()) return Status(resolved.status().code(), what + resolved.status().detail());
+  if (!resolved.ok()) {
+    return Status(resolved.status().code(), "listen tcp: " + resolved.status().detail());
+  }
   const addrinfo* chosen = resolved->get();
   if (everywhere) {
     for (const addrinfo* a = chosen; a != nullptr; a = a->ai_next) {

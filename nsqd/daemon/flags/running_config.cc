@@ -20,6 +20,9 @@ void RunningConfig::Resolve(int tcp_port, int http_port) {
   if (config_.Int("broadcast-http-port") == 0) {
     config_.SetInt("broadcast-http-port", std::max(http_port, 0));
   }
+  if (config_.Time("max-defer-timeout") == Duration::zero()) {
+    config_.SetTime("max-defer-timeout", config_.Time("max-req-timeout"));
+  }
   config_.SetString(
       "statsd-prefix",
       ResolveStatsdPrefix(config_.String("statsd-prefix"), config_.String("broadcast-address"),

@@ -22,7 +22,8 @@ class RunningConfig {
   explicit RunningConfig(Config& config) : config_(config) {}
 
   // Once, when the sockets are bound: broadcast ports that were left open become the bound ones,
-  // and the statsd prefix gets its host. Ports as Backend gives them: -1 and 0 are none.
+  // the statsd prefix gets its host, and the limit of deferring that of requeueing if it has none.
+  // Ports as Backend gives them: -1 and 0 are none.
   void Resolve(int tcp_port, int http_port);
 
   // `lookupd_addresses` are those in use now. kNotFound if there is no such key.

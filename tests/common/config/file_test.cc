@@ -113,6 +113,17 @@ TEST(FileTest, OtherKeysAndTablesAreIgnored) {
   EXPECT_FALSE(*found);
 }
 
+TEST(FileTest, AListOrATableForASingleValueIsShownAsTheOriginalShowsIt) {
+  const auto file = ConfigFile::Parse("list = ['x', 1, 0.5]\n[table]\nkey = 2\n");
+  ASSERT_TRUE(file.ok());
+  FlagValue value;
+  EXPECT_EQ(file->Shown("list"), "[x 1 0.5]");
+  EXPECT_EQ(file->Coerce({"f", "list", Kind::kInt, "", "", ""}, &value).status().detail(),
+            "invalid int64 value type []interface {}");
+  EXPECT_EQ(file->Coerce({"f", "table", Kind::kInt, "", "", ""}, &value).status().detail(),
+            "invalid int64 value type map[string]interface {}");
+}
+
 TEST(FileTest, SyntaxErrorsNameTheLine) {
   for (const char* text : {"a = 1\nb = = 2\n", "a = 1\na = 2\n"}) {
     const auto file = ConfigFile::Parse(text);

@@ -41,6 +41,13 @@ TEST_F(RunningConfigTest, OpenPortsAndThePrefixAreResolved) {
   EXPECT_EQ(Get("tcp_address"), "text 0.0.0.0:4150") << "stays as it was given";
 }
 
+TEST_F(RunningConfigTest, TheLimitOfDeferringIsThatOfRequeueingUnlessGiven) {
+  Load({"-max-req-timeout=2s"});
+  running_.Resolve(1, 2);
+  EXPECT_EQ(Get("max_defer_timeout"), "json 2000000000");
+  EXPECT_EQ(Get("max_req_timeout"), "json 2000000000");
+}
+
 TEST_F(RunningConfigTest, PortsThatWereGivenStay) {
   Load({"-broadcast-tcp-port=1", "-broadcast-http-port=2"});
   running_.Resolve(21100, 21101);
