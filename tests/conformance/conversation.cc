@@ -39,7 +39,9 @@ std::string TextOf(std::string_view payload, FrameType type) {
                 payload.substr(kMessageHeaderBytes));
 }
 
-std::vector<std::string> Frames(std::string_view bytes, Protocol protocol) {
+}  // namespace
+
+std::vector<std::string> FramesOf(std::string_view bytes, Protocol protocol) {
   std::vector<std::string> frames;
   while (bytes.size() >= 4) {
     const size_t size = LoadBig32(bytes.data());
@@ -53,8 +55,6 @@ std::vector<std::string> Frames(std::string_view bytes, Protocol protocol) {
   if (!bytes.empty()) frames.push_back("not a frame: " + Printable(bytes));
   return frames;
 }
-
-}  // namespace
 
 std::string Size(int64_t size) {
   std::string bytes(4, '\0');
@@ -75,7 +75,7 @@ void PrintTo(const Heard& heard, std::ostream* out) {
 Heard Say(uint16_t port, Protocol protocol, std::string_view bytes, End expected_end) {
   std::string all(bytes);
   if (expected_end == End::kStays) all += StrCat(kProbe, "\n");
-  Heard heard{Frames(Exchange(port, all, expected_end == End::kCut), protocol), expected_end};
+  Heard heard{FramesOf(Exchange(port, all, expected_end == End::kCut), protocol), expected_end};
   if (expected_end == End::kStays) {
     if (!heard.frames.empty() && heard.frames.back() == kProbed) {
       heard.frames.pop_back();

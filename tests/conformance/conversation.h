@@ -41,6 +41,9 @@ struct Row {
 
 enum class Protocol { kV2, kV1 };  // nsqd's frames have a type, nsqlookupd's do not
 
+// The frames in `bytes` as text; what is none is the last.
+std::vector<std::string> FramesOf(std::string_view bytes, Protocol protocol);
+
 // Says `bytes` on a new connection and hears all there is. kStays is found out by a command that
 // does not exist, whose error is left out.
 Heard Say(uint16_t port, Protocol protocol, std::string_view bytes, End expected_end);
