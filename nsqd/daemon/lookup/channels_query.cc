@@ -14,16 +14,19 @@ constexpr size_t kMaxAnswerBytes = size_t{1} << 20;
 
 }  // namespace
 
-Result<std::vector<std::string>> FetchChannels(const LookupHttpAddress& from,
-                                               const std::string& topic, Duration connect_timeout,
-                                               Duration request_timeout) {
+http::ClientOptions ChannelsClientOptions(Duration connect_timeout, Duration request_timeout) {
   http::ClientOptions options;
   options.connect_timeout = connect_timeout;
   options.request_timeout = request_timeout;
   options.max_response_bytes = kMaxAnswerBytes;
+  return options;
+}
+
+Result<std::vector<std::string>> FetchChannels(http::Client& client, const LookupHttpAddress& from,
+                                               const std::string& topic) {
   const std::string url = StrCat("http://", JoinHostPort(from.host, from.port),
                                  "/channels?topic=", http::EscapeQuery(topic));
-  const Result<std::string> body = http::Client(options).Query(url);
+  const Result<std::string> body = client.Query(url);
   if (!body.ok()) return body.status();
   Result<std::vector<std::string>> channels = ParseChannels(*body);
   if (channels.ok()) return channels;

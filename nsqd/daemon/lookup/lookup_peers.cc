@@ -5,6 +5,7 @@
 
 #include "common/event/event_loop.h"
 #include "common/event/helper_pool.h"
+#include "common/http/client.h"
 #include "common/log.h"
 #include "common/strings.h"
 #include "common/version.h"
@@ -40,7 +41,7 @@ struct LookupPeers::ChannelsJob : Job {
   void Run() noexcept override {
     // The pool may be behind: an answer nobody waits for any more is not asked for.
     if (std::chrono::steady_clock::now() >= deadline) return;
-    channels = FetchChannels(from, topic, connect_timeout, request_timeout);
+    channels = FetchChannels(*client, from, topic);
   }
   void Open() noexcept override {
     if (ticket->peers != nullptr) ticket->peers->OnChannels(query_id, channels);
@@ -50,8 +51,7 @@ struct LookupPeers::ChannelsJob : Job {
   uint64_t query_id = 0;
   LookupHttpAddress from;
   std::string topic;
-  Duration connect_timeout{0};
-  Duration request_timeout{0};
+  std::shared_ptr<http::Client> client;
   SteadyTime deadline;
   Result<std::vector<std::string>> channels = Status(Code::kTimeout, "i/o timeout");
 };
@@ -74,11 +74,14 @@ LookupPeers::LookupPeers(EventLoop& loop, HelperPool& pool, const LookupIdentity
       identity_(identity),
       identify_(IdentifyBody(identity)),
       ticket_(std::make_shared<Ticket>(Ticket{this})),
+      client_(std::make_shared<http::Client>(
+          ChannelsClientOptions(limits_.connect_timeout, limits_.request_timeout))),
       query_deadline_(loop, [this] { OnQueryDeadline(); }) {}
 
 LookupPeers::~LookupPeers() {
   home_.Assert();
   ticket_->peers = nullptr;
+  client_->Abort();
 }
 
 void LookupPeers::SetAddresses(const std::vector<std::string>& addresses) {
@@ -184,8 +187,7 @@ void LookupPeers::QueryChannels(std::string_view topic, ChannelsDone done) {
     job->query_id = id;
     job->from = *peer->http();
     job->topic = query.topic;
-    job->connect_timeout = limits_.connect_timeout;
-    job->request_timeout = limits_.request_timeout;
+    job->client = client_;
     job->deadline = query.deadline;
     pool_.Submit(std::move(job), &loop_);
     ++query.answers_missing;
@@ -242,6 +244,7 @@ void LookupPeers::OnQueryDeadline() {
 void LookupPeers::Stop() {
   home_.Assert();
   stopped_ = true;
+  client_->Abort();
   peers_.clear();
   addresses_.clear();
   while (!queries_.empty()) EndQuery(queries_.begin()->first);

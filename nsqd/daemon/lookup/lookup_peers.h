@@ -20,6 +20,10 @@ class EventLoop;
 class HelperPool;
 }  // namespace nsq
 
+namespace nsq::http {
+class Client;
+}
+
 namespace nsq::nsqd {
 
 class LookupPeer;
@@ -99,6 +103,7 @@ class LookupPeers {
   LookupIdentity identity_ NSQ_GUARDED_BY(home_);
   std::string identify_ NSQ_GUARDED_BY(home_);  // the same in JSON; peers read it when they connect
   const std::shared_ptr<Ticket> ticket_;
+  const std::shared_ptr<http::Client> client_;  // of the jobs, which may outlive this
   LookupRegistry registry_ NSQ_GUARDED_BY(home_);
   std::vector<std::string> addresses_ NSQ_GUARDED_BY(home_);
   std::map<std::string, std::unique_ptr<LookupPeer>> peers_ NSQ_GUARDED_BY(home_);

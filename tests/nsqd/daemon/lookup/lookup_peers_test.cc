@@ -561,6 +561,27 @@ TEST_F(LookupQueryTest, WhoIsSlowIsNotWaitedFor) {
   EXPECT_THAT(channels_, testing::AnyOf(ElementsAre("a"), IsEmpty()));
 }
 
+TEST_F(LookupQueryTest, AStopWaitsForNoHttp) {
+  limits_.connect_timeout = limits_.request_timeout = std::chrono::hours(1);
+  bool asked = false;
+  auto kept = std::make_shared<std::vector<std::unique_ptr<http::Exchange>>>();
+  AddPeer([&asked, kept](auto exchange) {
+    asked = true;
+    kept->push_back(std::move(exchange));
+  });
+  StartAll();
+  HelperPool pool(1);
+  LookupPeers peers(loop_, pool, identity_, limits_);
+  peers.SetAddresses({http_[0]->lookupd.address()});
+  ASSERT_TRUE(RunUntil([&] { return peers.HasIdentifiedPeer(); }));
+  bool answered = false;
+  peers.QueryChannels("t", [&answered](const Names&) { answered = true; });
+  ASSERT_TRUE(RunUntil([&] { return asked; }));
+  peers.Stop();
+  EXPECT_TRUE(answered);
+  // The pool joins here, and not in an hour.
+}
+
 TEST_F(LookupQueryTest, AnsweredOnceAlthoughAnswersComeLate) {
   limits_.request_timeout = milliseconds(20);
   AddPeerThatNeverAnswers();
