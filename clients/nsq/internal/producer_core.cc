@@ -340,8 +340,7 @@ void ProducerCore::SendWaiting() {
       Complete(&operation, Expected<void>());
     } else if (operation.kind == Kind::kCommand && operation.bytes > 0 && operation.messages == 0) {
       // Its waiter was told that it is not sent.
-      freed_ += 1;
-      freed_bytes_ += operation.bytes;
+      FreeRoom(operation.bytes);
     } else {
       link.out().Append(bytes);
       outstanding_.push_back(std::move(operation));
@@ -400,7 +399,8 @@ void ProducerCore::OnWarning(Link& /*link*/, const std::string& text) {
 void ProducerCore::OnLost(Link& /*link*/, const Error& why) {
   const bool was_up = connected_.exchange(false);
   BuryLink();
-  Log(Severity::kError, was_up ? Event::kLost : Event::kConnectFailed, why.detail);
+  Log(Severity::kError, was_up ? Event::kLost : Event::kConnectFailed,
+      was_up ? why.detail : StrCat("error connecting to nsqd - ", why.detail));
   FailAll(&outstanding_, ErrorCode::kOutcomeUnknown, why);
   // A refused handshake is not worth waiting for; a daemon that is down may be.
   if (!options_.wait_while_down || why.code != ErrorCode::kConnectFailed) {
@@ -433,8 +433,8 @@ void ProducerCore::FailWaiting(const Error& why) {
 }
 
 void ProducerCore::Complete(Operation* operation, Expected<void> result) {
-  ++freed_;
-  freed_bytes_ += operation->bytes;
+  // Before the callback, which may want to publish again.
+  FreeRoom(operation->bytes);
   if (operation->kind == Kind::kCommand) {
     (result ? published_ : failed_).fetch_add(operation->messages, std::memory_order_relaxed);
   }
@@ -448,12 +448,16 @@ void ProducerCore::Complete(Operation* operation, Expected<void> result) {
   }
 }
 
+void ProducerCore::FreeRoom(size_t bytes) {
+  freed_ = true;
+  pending_.fetch_sub(1, std::memory_order_relaxed);
+  pending_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+}
+
 // Tells those who wait that something was completed, once for all that was.
 void ProducerCore::GiveBackRoom() {
   if (!callbacks_.empty()) runtime_->callbacks().Run(&callbacks_);
-  if (freed_ == 0) return;
-  pending_.fetch_sub(std::exchange(freed_, 0), std::memory_order_relaxed);
-  pending_bytes_.fetch_sub(std::exchange(freed_bytes_, 0), std::memory_order_relaxed);
+  if (!std::exchange(freed_, false)) return;
   const std::lock_guard<std::mutex> lock(mutex_);
   if (waiting_for_room_ > 0) room_.notify_all();
 }

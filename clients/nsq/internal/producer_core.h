@@ -104,6 +104,7 @@ class ProducerCore final : public Resident,
   void Complete(Operation* operation, Expected<void> result);
   void FailAll(std::deque<Operation>* operations, ErrorCode code, const Error& why);
   void FailWaiting(const Error& why);
+  void FreeRoom(size_t bytes);
   void GiveBackRoom();
   void ArmSweep(SteadyTime deadline);
   void Sweep();
@@ -149,8 +150,7 @@ class ProducerCore final : public Resident,
   Buffer waiting_bytes_;
   std::deque<Operation> outstanding_;
   std::vector<CallbackPool::Task> callbacks_;
-  size_t freed_ = 0;
-  size_t freed_bytes_ = 0;
+  bool freed_ = false;  // some room, since those who wait for it were told
   SteadyTime last_attempt_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -221,6 +222,30 @@ TEST_F(ProducerTest, PendingIsBounded) {
   producer.Publish("t", "x", refused.Callback());
   EXPECT_EQ(refused.Await(1), (std::vector<std::string>{"queue full"}));
   EXPECT_EQ(CodeOf(producer.Publish("t", "x", milliseconds(50))), "queue full");
+}
+
+// Whoever publishes one for each answer never finds the queue full.
+TEST_F(ProducerTest, ACallbackFindsTheRoomOfItsPublish) {
+  FakeNsqd nsqd;
+  for (const bool inline_callbacks : {false, true}) {
+    ProducerOptions options;
+    options.nsqd = nsqd.address();
+    options.max_pending = 1;
+    options.callbacks_on_io_thread = inline_callbacks;
+    Producer producer = Open(std::move(options));
+    Outcomes outcomes;
+    const Producer::Callback last = outcomes.Callback();
+    std::atomic<int> left{100};
+    std::function<void(Expected<void>)> next = [&](Expected<void> result) {
+      if (!result || --left == 0) {
+        last(result);
+        return;
+      }
+      producer.Publish("t", "x", next);
+    };
+    producer.Publish("t", "x", next);
+    EXPECT_EQ(outcomes.Await(1), (std::vector<std::string>{"ok"}));
+  }
 }
 
 TEST_F(ProducerTest, WaitsForADaemonThatIsDownIfToldTo) {
