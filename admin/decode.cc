@@ -228,6 +228,7 @@ Node ReadNode(const Json& object, Status* status) {
   node.version = reader.String("version");
   node.topology_zone = reader.String("topology_zone");
   node.topology_region = reader.String("topology_region");
+  node.draining = reader.Bool("draining");
   for (std::string& topic : ReadStrings(reader.Array("topics"), "topics", status)) {
     node.topics.push_back({std::move(topic), false});
   }

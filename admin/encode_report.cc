@@ -108,6 +108,7 @@ void EncodeNodes(const ClusterReport& report, JsonWriter* out) {
     out->Int("http_port", known.http_port);
     out->String("version", known.version);
     out->Bool("out_of_date", known.out_of_date);
+    out->Bool("draining", known.draining);
     out->String("topology_zone", known.topology_zone);
     out->String("topology_region", known.topology_region);
     Strings("lookupds", node.state.lookupds, out);

@@ -94,6 +94,13 @@ class Finder {
                     ": consumers that ask it will not find this node"))
           .node = address;
     }
+    if (node.state.node.draining) {
+      Report(Severity::kNotice, "draining",
+             StrCat("nsqd ", address, " is draining: it takes no messages any more, ",
+                    Count(node.total.depth + node.total.in_flight + node.total.deferred, "message"),
+                    " left"))
+          .node = address;
+    }
     if (node.state.node.out_of_date) {
       Report(Severity::kNotice, "out_of_date",
              StrCat("nsqd ", address, " runs version ", node.state.node.version,

@@ -1,5 +1,6 @@
 #include "admin/sampler.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "admin/problems.h"
@@ -21,9 +22,10 @@ std::shared_ptr<const ClusterReport> Sampler::Report() {
     made_.wait(lock, [this] { return !making_; });
     return last_;
   }
-  if (last_ != nullptr && clock_() - made_at_ < kFreshFor) return last_;
+  if (last_ != nullptr && clock_() - made_at_ < fresh_for_) return last_;
   making_ = true;
   lock.unlock();
+  const SteadyTime start = clock_();
 
   ClusterReport report = trends_.Add(take_());
   report.problems = FindProblems(report);
@@ -32,6 +34,7 @@ std::shared_ptr<const ClusterReport> Sampler::Report() {
   lock.lock();
   making_ = false;
   made_at_ = clock_();
+  fresh_for_ = std::max<Duration>(kFreshFor, kRest * (made_at_ - start));
   last_ = std::make_shared<const ClusterReport>(std::move(report));
   made_.notify_all();
   return last_;

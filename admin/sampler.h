@@ -18,6 +18,9 @@ namespace nsq::admin {
 class Sampler {
  public:
   static constexpr milliseconds kFreshFor{900};
+  // A report that took long to make stays fresh this many times as long as that: daemons, and we,
+  // are busy with it half of the time at most.
+  static constexpr int kRest = 2;
 
   // `take` asks the cluster; it is never called twice at once. `clock` tells the time. `remember`,
   // if there is one, sees each report once.
@@ -38,6 +41,7 @@ class Sampler {
   std::condition_variable made_;
   bool making_ = false;
   SteadyTime made_at_;
+  Duration fresh_for_ = kFreshFor;
   std::shared_ptr<const ClusterReport> last_;
   Trends trends_;  // used by the one who makes the next report
 };

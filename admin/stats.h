@@ -138,6 +138,7 @@ struct Node {
   std::string topology_region;
   std::vector<NodeTopic> topics;
   bool out_of_date = false;
+  bool draining = false;  // ours says so to nsqlookupd; not in NSQ's JSON
 
   std::string HttpAddress() const;  // "broadcast_address:http_port", IPv6 in brackets
   std::string TcpAddress() const;

@@ -39,11 +39,13 @@ async function act(done, method, path, body) {
   }
 }
 
-// The question: { title, text, word, danger, typed, run }. With `typed` the name must be typed first.
+// The question: { title, text, items, word, danger, typed, run }. With `typed` that must be typed first;
+// `run(step)` may say how far it is by step(done, of).
 export function Question() {
   const [question, setQuestion] = useState(null);
   const [typed, setTyped] = useState('');
   const [busy, setBusy] = useState(false);
+  const [progress, setProgress] = useState('');
   const dialog = useRef(null);
   useEffect(() => {
     const asked = (event) => {
@@ -60,8 +62,9 @@ export function Question() {
   const submit = async (event) => {
     event.preventDefault();
     setBusy(true);
-    await question.run();
+    await question.run((done, of) => setProgress(`${done} of ${of}`));
     setBusy(false);
+    setProgress('');
     setQuestion(null);
   };
   const ready = !busy && (!question?.typed || typed === question.typed);
@@ -69,9 +72,11 @@ export function Question() {
     ${question && html`<form onSubmit=${submit}>
       <h2 id="question">${question.title}</h2>
       <p>${question.text}</p>
+      ${question.items && html`<ul class="items">${question.items.map((item) => html`<li key=${item}>${item}</li>`)}</ul>`}
       ${question.typed && html`<label>Type <b>${question.typed}</b> to go on
         <input value=${typed} onInput=${(e) => setTyped(e.target.value)} autocomplete="off" spellcheck=${false} /></label>`}
       <div class="buttons">
+        ${progress && html`<span class="progress" role="status">${progress}</span>`}
         <button type="button" autofocus=${!question.typed} onClick=${() => setQuestion(null)}>Cancel</button>
         <button type="submit" class=${question.danger ? 'danger' : 'primary'} disabled=${!ready}>${question.word}</button>
       </div>
@@ -105,15 +110,36 @@ function Button({ label, danger, question }) {
   return html`<button class=${danger ? 'action danger' : 'action'} onClick=${() => ask({ danger, word: label, ...question })}>${label}</button>`;
 }
 
-// For a topic, or for a channel of it.
-export function Actions({ topic, channel, load, partly }) {
+const and = (parts) => (parts.length < 2 ? parts.join('') : `${parts.slice(0, -1).join(', ')} and ${parts[parts.length - 1]}`);
+
+// What goes with a topic or channel: "12 messages, 2 channels and 3 consumers' connections".
+function lossOf({ messages, channels, consumers }) {
+  return and([plural(messages, 'message'), ...(channels > 0 ? [plural(channels, 'channel')] : []), ...(consumers > 0 ? [`the connections of ${plural(consumers, 'consumer')}`] : [])]);
+}
+
+const held = (load) => load.depth + (load.in_flight ?? 0) + (load.deferred ?? 0);
+
+// With the topic all of its channels go.
+export function lostWith(topic) {
+  return {
+    messages: topic.depth + topic.channels.reduce((n, c) => n + held(c), 0),
+    channels: topic.channels.length,
+    consumers: topic.channels.reduce((n, c) => n + c.clients, 0),
+  };
+}
+
+const pathOf = (topic, channel) => `/api${topicUrl(topic)}${channel ? `/${encodeURIComponent(channel)}` : ''}`;
+
+// For a topic, or for a channel of it: `load` is its part of the report.
+export function Actions({ topic, channel, load }) {
   if (!config.is_admin) return null;
   const what = channel ? 'channel' : 'topic';
   const name = channel ?? topic;
-  const path = `/api${topicUrl(topic)}${channel ? `/${encodeURIComponent(channel)}` : ''}`;
+  const path = pathOf(topic, channel);
   const post = (action, done) => () => act(`${done} ${what} ${name}`, 'POST', path, { action });
   const paused = load.paused_nodes > 0;
-  const held = load.depth + (load.in_flight ?? 0) + (load.deferred ?? 0);
+  const partly = load.paused_nodes < load.nodes;
+  const lost = channel ? { messages: held(load), channels: 0, consumers: load.clients } : lostWith(load);
   const remove = async () => {
     if (await act(`Deleted ${what} ${name}`, 'DELETE', path)) go(channel ? topicUrl(topic) : '/');
   };
@@ -127,40 +153,94 @@ export function Actions({ topic, channel, load, partly }) {
     ${paused && html`<${Button} label="Unpause" question=${{ title: `Unpause ${what} ${name}?`, text: 'Messages flow again at once.', run: post('unpause', 'Unpaused') }} />`}
     <${Button} label="Empty" danger=${true} question=${{
       title: `Empty ${what} ${name}?`,
-      text: `${plural(held, 'message')} ${channel ? 'waiting, in flight or deferred' : 'waiting in the topic itself'} will be dropped on every node.${channel ? '' : ' What its channels hold stays.'} This cannot be undone.`,
+      text: `${plural(held(load), 'message')} ${channel ? 'waiting, in flight or deferred' : 'waiting in the topic itself'} will be dropped on every node.${channel ? '' : ' What its channels hold stays.'} This cannot be undone.`,
       run: post('empty', 'Emptied'),
     }} />
     <${Button} label="Delete" danger=${true} question=${{
       title: `Delete ${what} ${name}?`,
-      text: `It goes on every node, with all its messages${channel ? '' : ' and channels'}; consumers are disconnected. This cannot be undone.`,
+      text: `Lost on every node: ${lossOf(lost)}. This cannot be undone.`,
       typed: name,
       run: remove,
     }} />
   </div>`;
 }
 
-export function TombstoneButton({ node, topic }) {
+// For many at once: items of { topic, channel, load, lost }; `channel` empty for a topic itself.
+export function BulkActions({ items, onClear }) {
+  if (!config.is_admin || items.length === 0) return null;
+  const topics = items.filter((item) => !item.channel);
+  const named = (item) => (item.channel ? `${item.topic} / ${item.channel}` : item.topic);
+  const these = and([...(topics.length > 0 ? [plural(topics.length, 'topic')] : []), ...(items.length > topics.length ? [plural(items.length - topics.length, 'channel')] : [])]);
+  const each = (chosen, method, body, done) => async (step) => {
+    const warnings = [];
+    const failures = [];
+    for (const [i, item] of chosen.entries()) {
+      step(i, chosen.length);
+      try {
+        const warning = await send(method, pathOf(item.topic, item.channel), body);
+        if (warning) warnings.push(`${named(item)}: ${warning}`);
+      } catch (error) {
+        failures.push(`${named(item)}: ${error.message}`);
+      }
+    }
+    const went = chosen.length - failures.length;
+    tell(SAY, {
+      tone: failures.length > 0 ? 'bad' : warnings.length > 0 ? 'warn' : 'good',
+      text: [`${done} ${went} of ${chosen.length}${failures.length > 0 || warnings.length > 0 ? ':' : '.'}`, ...failures, ...warnings].join('\n'),
+    });
+    tell(CHANGED);
+    onClear();
+  };
+  // A channel goes with its topic.
+  const whole = new Set(topics.map((item) => item.topic));
+  const gone = items.filter((item) => !item.channel || !whole.has(item.topic));
+  const total = gone.reduce((sum, { lost }) => ({ messages: sum.messages + lost.messages, channels: sum.channels + lost.channels, consumers: sum.consumers + lost.consumers }), { messages: 0, channels: 0, consumers: 0 });
+  const emptied = items.reduce((n, item) => n + held(item.load), 0);
+  const list = (chosen, say) => chosen.map((item) => `${named(item)}${say ? ` (${say(item)})` : ''}`);
+  return html`<div class="bulk" role="region" aria-label="Selected">
+    <span>${these} selected</span>
+    <div class="actions">
+      <${Button} label="Pause" question=${{ title: `Pause ${these}?`, text: 'Consumers get nothing from them until they are unpaused; what is published piles up.', items: list(items), run: each(items, 'POST', { action: 'pause' }, 'Paused') }} />
+      <${Button} label="Unpause" question=${{ title: `Unpause ${these}?`, text: 'Messages flow again at once.', items: list(items), run: each(items, 'POST', { action: 'unpause' }, 'Unpaused') }} />
+      <${Button} label="Empty" danger=${true} question=${{
+        title: `Empty ${these}?`, text: `${plural(emptied, 'message')} will be dropped on every node. Of topics only what waits in the topic itself. This cannot be undone.`,
+        items: list(items, (item) => plural(held(item.load), 'message')), typed: emptied > 0 ? 'empty' : undefined, run: each(items, 'POST', { action: 'empty' }, 'Emptied'),
+      }} />
+      <${Button} label="Delete" danger=${true} question=${{
+        title: `Delete ${these}?`, text: `Lost on every node: ${lossOf(total)}. This cannot be undone.`,
+        items: list(gone, (item) => lossOf(item.lost)), typed: 'delete', run: each(gone, 'DELETE', undefined, 'Deleted'),
+      }} />
+      <button class="action" onClick=${onClear}>Clear selection</button>
+    </div>
+  </div>`;
+}
+
+// `load`: the topic's share on that node.
+export function TombstoneButton({ node, topic, load }) {
   if (!config.is_admin) return null;
   return html`<button class="action small" onClick=${() => ask({
     title: `Take topic ${topic} off ${node}?`,
-    text: 'The topic with its messages is deleted on this node, and nsqlookupd hides the node from consumers of the topic for a while. This cannot be undone.',
+    text: `The topic with its channels is deleted on this node: ${plural(load.messages_held ?? load.depth, 'message')} there will be lost. nsqlookupd hides the node from consumers of the topic for a while. This cannot be undone.`,
     word: 'Tombstone', danger: true, typed: topic,
     run: () => act(`Tombstoned ${topic} on ${node}`, 'DELETE', `/api/nodes/${encodeURIComponent(node)}`, { topic }),
   })}>Tombstone</button>`;
 }
 
-export function DeleteInactive({ topic, onDone }) {
+export function DeleteInactive({ topic, channel, onDone }) {
   if (!config.is_admin) return null;
-  return html`<button class="action small" onClick=${() => ask({
-    title: `Delete topic ${topic}?`,
-    text: 'nsqlookupd forgets the topic and its channels. No node has it, so no message is lost.',
+  const what = channel ? `channel ${channel} of topic ${topic}` : `topic ${topic}`;
+  return html`<button class="action small" aria-label="Delete ${what}" onClick=${() => ask({
+    title: `Delete ${what}?`,
+    text: `nsqlookupd forgets the ${channel ? 'channel' : 'topic and its channels'}. No node has it, so no message is lost.`,
     word: 'Delete', danger: true,
-    run: async () => { if (await act(`Deleted topic ${topic}`, 'DELETE', `/api${topicUrl(topic)}`)) onDone(); },
-  })}>Delete</button>`;
+    run: async () => { if (await act(`Deleted ${what}`, 'DELETE', pathOf(topic, channel))) onDone(); },
+  })}>${channel ? 'Delete' : 'Delete topic'}</button>`;
 }
 
-export function CreateForm({ onDone }) {
-  const [topic, setTopic] = useState('');
+// With `of` only channels of that topic.
+export function CreateForm({ of, onDone }) {
+  const [typedTopic, setTopic] = useState('');
+  const topic = of ?? typedTopic;
   const [channel, setChannel] = useState('');
   if (!config.is_admin) return null;
   const submit = async (event) => {
@@ -172,8 +252,8 @@ export function CreateForm({ onDone }) {
     onDone?.();
   };
   return html`<form class="create" onSubmit=${submit}>
-    <label>Topic <input required value=${topic} onInput=${(e) => setTopic(e.target.value.trim())} autocomplete="off" spellcheck=${false} /></label>
-    <label>Channel <input placeholder="optional" value=${channel} onInput=${(e) => setChannel(e.target.value.trim())} autocomplete="off" spellcheck=${false} /></label>
-    <button class="primary" type="submit" disabled=${!topic}>Create</button>
+    ${!of && html`<label>Topic <input required value=${topic} onInput=${(e) => setTopic(e.target.value.trim())} autocomplete="off" spellcheck=${false} /></label>`}
+    <label>Channel <input placeholder=${of ? 'new channel' : 'optional'} required=${Boolean(of)} value=${channel} onInput=${(e) => setChannel(e.target.value.trim())} autocomplete="off" spellcheck=${false} /></label>
+    <button class="primary" type="submit" disabled=${of ? !channel : !topic}>Create</button>
   </form>`;
 }

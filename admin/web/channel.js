@@ -2,14 +2,16 @@
 
 import { html, useEffect, useState } from './vendor/preact-htm.js';
 import { Actions } from './actions.js';
-import { Badge, Crumbs, Link, Notice, Panel, Problems, Tile, Tiles, nodeUrl, topicUrl } from './components.js';
+import { Crumbs, Notice, Problems, Tile, Tiles, topicUrl } from './components.js';
+import { clientColumns, clientKey, clientText } from './clients.js';
 import { getJson } from './cluster.js';
 import * as column from './columns.js';
 import { Chart } from './chart.js';
-import { age, count, fullCount, nanoseconds, rate } from './format.js';
+import { count, fullCount, nanoseconds, percentile, rate } from './format.js';
+import { Graphite, channelTarget, latencyTarget } from './graphite.js';
 import { channelKey } from './history.js';
 import { Badges } from './overview.js';
-import { Table } from './table.js';
+import { FilteredTable } from './table.js';
 import { nodeColumn } from './topic.js';
 
 // Consumers are many: they are asked for here only, whenever a new report has come.
@@ -26,45 +28,27 @@ function useDetail(route, reportTime) {
   return detail;
 }
 
-const own = (client) => `${client.hostname || client.client_id || '?'}:${client.remote_address.split(':').pop()}`;
-
-function Attributes({ client }) {
-  const { node_topology_zone: zone, node_topology_region: region } = client;
-  const near = client.topology_zone && client.topology_zone === zone && client.topology_region === region ? 'same zone'
-    : client.topology_region && client.topology_region === region ? 'same region' : null;
-  return html`<span class="badges">
-    ${client.sample_rate > 0 && html`<${Badge}>sampled ${client.sample_rate}%<//>`}
-    ${client.tls && html`<${Badge} tone="good" title="${client.tls_version} ${client.tls_cipher_suite}">TLS<//>`}
-    ${client.deflate && html`<${Badge}>deflate<//>`}
-    ${client.snappy && html`<${Badge}>snappy<//>`}
-    ${client.authed && html`<${Badge} tone="good" title=${client.auth_identity}>authorized<//>`}
-    ${client.topology_zone && html`<${Badge} title=${client.topology_region}>${client.topology_zone}<//>`}
-    ${near && html`<${Badge} tone="good">${near}<//>`}
-  </span>`;
-}
-
-const plain = (key, label, title) => ({ key, label, title, number: true, value: (c) => c[key], cell: (c) => fullCount(c[key]) });
-
-const clientColumns = [
-  {
-    key: 'client', label: 'Consumer', value: own,
-    cell: (c) => html`<span class="name" title=${c.remote_address}>${own(c)}</span>
-      ${c.client_id && c.client_id !== c.hostname && !c.hostname.startsWith(`${c.client_id}.`) && html` <span class="faint">${c.client_id}</span>`}`,
-  },
-  { key: 'agent', label: 'User agent', wide: true, value: (c) => c.user_agent, cell: (c) => html`${c.user_agent} <${Attributes} client=${c} />` },
-  { key: 'node', label: 'Node', value: (c) => c.node, cell: (c) => html`<${Link} to=${nodeUrl(c.node)}>${c.node}<//>` },
-  plain('in_flight_count', 'In flight', 'Sent to it, not yet finished'),
-  plain('ready_count', 'Ready', 'How many it allows in flight'),
-  plain('finish_count', 'Finished'),
-  plain('requeue_count', 'Requeued'),
-  plain('message_count', 'Messages', 'Sent to it since it connected'),
-  { key: 'connected', label: 'Connected', number: true, value: (c) => c.connected, cell: (c) => age(c.connected / 1e9) },
-];
-
 function Latency({ latency }) {
   if (!latency?.percentiles?.length) return null;
-  return latency.percentiles.map((p) => html`<${Tile} key=${p.quantile} label="p${+(p.quantile * 100).toFixed(3)} latency" value=${nanoseconds(p.count > 0 ? p.average : null)}
+  return latency.percentiles.map((p) => html`<${Tile} key=${p.quantile} label="${percentile(p.quantile)} latency" value=${nanoseconds(p.count > 0 ? p.average : null)}
     hint=${p.count > 0 ? `From publishing to FIN; over nodes ${nanoseconds(p.min)} to ${nanoseconds(p.max)}` : 'No message was finished lately'} />`);
+}
+
+// How near to their nsqd the consumers are that messages went to; only with topology-aware consumption.
+function Delivery({ channel }) {
+  const parts = [['same zone', channel?.zone_local_msg_count ?? 0, 'near'], ['same region', channel?.region_local_msg_count ?? 0, 'region'], ['elsewhere', channel?.global_msg_count ?? 0, 'far']];
+  const all = parts.reduce((n, [, messages]) => n + messages, 0);
+  // Without topology everything counts as elsewhere.
+  if (all === 0 || parts[2][1] === all) return null;
+  let x = 0;
+  return html`<p class="delivery"><span class="faint">Delivered</span>
+    <svg width="160" height="10" aria-hidden="true">${parts.map(([label, messages, tone]) => {
+      const width = (messages / all) * 160;
+      x += width;
+      return html`<rect key=${label} class=${tone} x=${x - width} y="0" width=${width} height="10" />`;
+    })}</svg>
+    ${parts.map(([label, messages, tone]) => html`<span key=${label} title="${fullCount(messages)} messages"><i class="key ${tone}"></i>${Math.round((messages / all) * 100)}% ${label}</span>`)}
+  </p>`;
 }
 
 export function ChannelPage({ report, past, theme, route }) {
@@ -77,11 +61,14 @@ export function ChannelPage({ report, past, theme, route }) {
   }
   const series = past.of(channelKey(route.topic, route.channel));
   const clients = detail?.clients ?? [];
+  const measured = (channel.latency ?? []).length > 0;
+  const quantile = measured ? Math.max(...channel.latency.map((p) => p.quantile)) : 0;
+  const graph = (title, key, color) => ({ title, color, counter: key.endsWith('_count') && !key.startsWith('in_flight') && !key.startsWith('deferred'), targets: [channelTarget(route.topic, route.channel, key)] });
   return html`
     ${crumbs}
     <div class="headline">
       <h1>${channel.channel} <${Badges} row=${channel} nodes=${channel.nodes} /></h1>
-      <${Actions} topic=${route.topic} channel=${channel.channel} load=${channel} partly=${channel.paused_nodes < channel.nodes} />
+      <${Actions} topic=${route.topic} channel=${channel.channel} load=${channel} />
     </div>
     <${Tiles}>
       <${Tile} label="Out" value=${rate(channel.out_rate)} unit="/s" spark=${series.out_rate} tone="out" hint="Finished (or emptied)" />
@@ -93,6 +80,7 @@ export function ChannelPage({ report, past, theme, route }) {
       <${Latency} latency=${detail?.e2e_processing_latency} />
     <//>
     <${Problems} problems=${report.problems.filter((p) => p.topic === route.topic && p.channel === route.channel)} />
+    <${Delivery} channel=${detail} />
     <div class="charts">
       <${Chart} title="Messages a second" unit="rate" time=${series.time} theme=${theme}
         lines=${[{ label: 'In', color: '--line-in', values: series.in_rate, fill: true }, { label: 'Out', color: '--line-out', values: series.out_rate }]}
@@ -100,16 +88,19 @@ export function ChannelPage({ report, past, theme, route }) {
       <${Chart} title="Messages held" unit="count" time=${series.time} theme=${theme}
         lines=${[{ label: 'Depth', color: '--line-depth', values: series.depth, fill: true }, { label: 'In flight', color: '--line-flight', values: series.in_flight }, { label: 'Deferred', color: '--line-deferred', values: series.deferred }]}
         summary="Messages held; now ${fullCount(channel.depth)} waiting" />
+      ${measured && html`<${Chart} title="Latency from publishing to FIN" unit="time" time=${series.time} theme=${theme}
+        lines=${[{ label: percentile(quantile), color: '--line-deferred', values: series.latency, fill: false }]}
+        summary="Latency of the ${percentile(quantile)}" />`}
     </div>
-    <${Panel} id="shares" title="On each node" count=${channel.shares?.length}>
-      <${Table} id="channel-shares" caption="Share of each node" rows=${channel.shares ?? []} rowKey=${(row) => row.node} initial=${{ key: 'node', down: false }}
-        columns=${[nodeColumn, column.depth, column.onDisk, column.inFlight, column.deferred, column.inRate, column.outRate, column.requeued, column.timedOut, column.messages, column.clients]}
-        empty="No node has this channel." />
-    <//>
-    <${Panel} id="clients" title="Consumers" count=${clients.length}>
+    <${FilteredTable} id="clients" title="Consumers" noun="consumers" caption="Consumers of ${route.channel}" columns=${clientColumns} rows=${clients} rowKey=${clientKey} text=${clientText}
+      initial=${{ key: 'client', down: false }} empty=${detail ? 'No consumer is connected.' : 'Asking…'}>
       ${error && html`<${Notice} tone="bad">${error}<//>`}
       ${detail?.message && html`<${Notice} tone="warn">${detail.message}<//>`}
-      <${Table} id="clients" caption="Consumers of ${route.channel}" columns=${clientColumns} rows=${clients} rowKey=${(c) => `${c.node} ${c.remote_address}`}
-        initial=${{ key: 'client', down: false }} empty=${detail ? 'No consumer is connected.' : 'Asking…'} />
-    <//>`;
+    <//>
+    <${FilteredTable} id="channel-shares" title="On each node" noun="nodes" text=${(row) => row.node} caption="Share of each node" rows=${channel.shares ?? []} rowKey=${(row) => row.node} initial=${{ key: 'node', down: false }}
+      columns=${[nodeColumn, column.depth, column.onDisk, column.inFlight, column.deferred, column.inRate, column.outRate, column.requeued, column.timedOut, column.messages, column.clients]}
+      empty="No node has this channel." />
+    <${Graphite} theme=${theme} pictures=${[graph('Depth', 'depth', 'red'), graph('In flight', 'in_flight_count'), graph('Deferred', 'deferred_count', 'red'), graph('Messages a second', 'message_count'),
+      graph('Requeued a second', 'requeue_count'), graph('Timed out a second', 'timeout_count'), graph('Consumers', 'clients'),
+      ...(channel.latency ?? []).map((p) => ({ title: `${percentile(p.quantile)} latency, ms`, targets: [latencyTarget(route.topic, route.channel, p.quantile)] }))]} />`;
 }

@@ -2,14 +2,23 @@
 
 import { html, useEffect, useRef } from './vendor/preact-htm.js';
 import uPlot from './vendor/uPlot.esm.js';
-import { count, rate } from './format.js';
+import { count, nanoseconds, rate } from './format.js';
 
 const HEIGHT = 190;
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 const clock = (t) => new Date(t * 1000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+const minutes = (t) => new Date(t * 1000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 
-function options(width, lines, show) {
+const SHOWN = {
+  rate: (v) => (v == null ? '–' : `${rate(v)}/s`),
+  count: (v) => count(v),
+  time: (v) => nanoseconds(v),
+};
+// Of an axis: short, without a unit that every mark would repeat.
+const MARKS = { rate: count, count, time: nanoseconds };
+
+function options(width, lines, show, mark) {
   const axis = { stroke: color('--muted'), grid: { stroke: color('--grid'), width: 1 }, ticks: { show: false }, font: '11px system-ui, sans-serif' };
   return {
     width,
@@ -19,8 +28,8 @@ function options(width, lines, show) {
     // At least a minute: the first seconds are no mountain range.
     scales: { x: { range: (_, low, high) => [Math.min(low, high - 60), high] }, y: { range: (_, __, high) => [0, Math.max(high * 1.08, 1)] } },
     axes: [
-      { ...axis, size: 30, space: 80, values: (_, times) => times.map(clock) },
-      { ...axis, size: 56, values: (_, ticks) => ticks.map((v) => count(v)) },
+      { ...axis, size: 30, space: 80, values: (_, times) => times.map(times.length > 1 && times[1] - times[0] >= 60 ? minutes : clock) },
+      { ...axis, size: 56, values: (_, ticks) => ticks.map((v) => mark(v)) },
     ],
     series: [
       { label: 'Time', value: (_, t) => (t == null ? '' : clock(t)) },
@@ -41,12 +50,12 @@ function options(width, lines, show) {
 export function Chart({ title, unit, time, lines, theme, summary }) {
   const place = useRef(null);
   const plot = useRef(null);
-  const show = unit === 'rate' ? (v) => (v == null ? '–' : `${rate(v)}/s`) : (v) => count(v);
+  const show = SHOWN[unit];
   const data = [time, ...lines.map((line) => line.values)];
   const shape = lines.map((line) => line.label).join('|') + theme;
 
   useEffect(() => {
-    const drawn = new uPlot(options(place.current.clientWidth, lines, show), data, place.current);
+    const drawn = new uPlot(options(place.current.clientWidth, lines, show, MARKS[unit]), data, place.current);
     plot.current = drawn;
     const resized = new ResizeObserver(() => {
       const width = place.current?.clientWidth;
@@ -62,7 +71,7 @@ export function Chart({ title, unit, time, lines, theme, summary }) {
 
   useEffect(() => {
     plot.current?.setData(data);
-  }, [time.length, time[time.length - 1]]);
+  }, [time.length, time[0], time[time.length - 1]]);
 
   return html`<figure class="chart">
     <figcaption>${title}</figcaption>

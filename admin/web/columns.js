@@ -3,6 +3,7 @@
 
 import { html } from './vendor/preact-htm.js';
 import { Count, Rate } from './components.js';
+import { nanoseconds, percentile } from './format.js';
 
 const countColumn = (key, label, title, field = key) => ({
   key, label, title, number: true, value: (row) => row[field], cell: (row) => html`<${Count} n=${row[field]} />`,
@@ -26,4 +27,14 @@ export const messages = countColumn('messages', 'Messages', 'Since the nsqd star
 export const clients = {
   ...countColumn('clients', 'Consumers', 'Connections that have subscribed'),
   cell: (row) => (row.clients === 0 && row.depth > 0 ? html`<span class="alarm">0</span>` : html`<${Count} n=${row.clients} />`),
+};
+
+const slowest = (row) => (row.latency ?? []).filter((p) => p.count > 0).reduce((a, p) => (a && a.quantile > p.quantile ? a : p), null);
+export const latency = {
+  key: 'latency', label: 'Latency', title: 'From publishing to FIN, the highest percentile measured', number: true,
+  value: (row) => slowest(row)?.average ?? null,
+  cell: (row) => {
+    const p = slowest(row);
+    return p ? html`<span title="${percentile(p.quantile)}, at most ${nanoseconds(p.max)} on a node">${nanoseconds(p.average)}</span>` : html`<span class="faint">–</span>`;
+  },
 };

@@ -1,4 +1,5 @@
-// What the server wrote into the document: version, base_path, by_lookupd, is_admin.
+// What the server wrote into the document: version, base_path, is_admin, and what
+// graphite.js needs.
 export const config = JSON.parse(document.documentElement.dataset.config);
 
 // "" or "/x": what every URL of ours begins with.

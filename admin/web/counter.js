@@ -2,6 +2,7 @@
 
 import { html, useEffect, useRef, useState } from './vendor/preact-htm.js';
 import { fullCount, rate } from './format.js';
+import { Graphite, counterTarget } from './graphite.js';
 
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
@@ -29,7 +30,7 @@ function useRunning(total, running) {
   return shown;
 }
 
-export function CounterPage({ report, paused }) {
+export function CounterPage({ report, paused, theme }) {
   let total = 0;
   let inRate = null;
   for (const topic of report.topics) {
@@ -43,5 +44,6 @@ export function CounterPage({ report, paused }) {
     <h1>Messages processed</h1>
     <p class="digits" aria-label=${fullCount(total)}>${[...fullCount(shown)].map((c, i, all) => html`<span key=${all.length - i} aria-hidden="true" class=${c === ',' ? 'comma' : 'digit'}>${c}</span>`)}</p>
     <p class="faint">${rate(inRate)} a second, over all channels</p>
-  </section>`;
+  </section>
+  <${Graphite} theme=${theme} pictures=${[{ title: 'Messages a second, over all channels', color: 'green', counter: true, targets: [counterTarget()] }]} />`;
 }

@@ -43,11 +43,17 @@ export function nanoseconds(ns) {
   if (ns == null) return unknown;
   if (ns >= 60e9) return age(ns / 1e9);
   if (ns >= 1e9) return `${(ns / 1e9).toFixed(2)} s`;
+  if (ns >= 1e8) return `${(ns / 1e6).toFixed(0)} ms`;
   if (ns >= 1e6) return `${(ns / 1e6).toFixed(1)} ms`;
   if (ns >= 1e3) return `${(ns / 1e3).toFixed(0)} µs`;
-  return `${Math.round(ns)} ns`;
+  return ns === 0 ? '0' : `${Math.round(ns)} ns`;
 }
 
 export function clock(ms) {
   return new Date(ms).toLocaleTimeString();
+}
+
+// 0.99 -> "p99"; 1 is the slowest of all.
+export function percentile(quantile) {
+  return quantile >= 1 ? 'slowest' : `p${+(quantile * 100).toFixed(3)}`;
 }

@@ -6,7 +6,7 @@ import { Badge, Link, Notice, Panel, topicUrl } from './components.js';
 import { getJson } from './cluster.js';
 import { config } from './config.js';
 import { fullCount } from './format.js';
-import { Table } from './table.js';
+import { FilteredTable, Table } from './table.js';
 
 export function LookupdTable({ report }) {
   const columns = [
@@ -37,18 +37,17 @@ export function LookupPage({ report }) {
   const rows = Object.entries(answer.topics ?? {}).map(([topic, channels]) => ({ topic, channels: channels ?? [] }));
   const columns = [
     { key: 'topic', label: 'Topic', value: (r) => r.topic, cell: (r) => html`<${Link} to=${topicUrl(r.topic)} class="name">${r.topic}<//>` },
-    { key: 'channels', label: 'Channels', wide: true, value: (r) => r.channels.length, cell: (r) => (r.channels.length ? r.channels.map((c) => html`<${Badge} key=${c}>${c}<//> `) : html`<span class="faint">none</span>`) },
+    { key: 'channels', label: 'Channels', wide: true, value: (r) => r.channels.length, cell: (r) => (r.channels.length ? r.channels.map((c) => html`<span class="forgotten" key=${c}><span class="name">${c}</span>${config.is_admin && html` <${DeleteInactive} topic=${r.topic} channel=${c} onDone=${load} />`}</span>`) : html`<span class="faint">none</span>`) },
     ...(config.is_admin ? [{ key: 'act', label: '', number: true, cell: (r) => html`<${DeleteInactive} topic=${r.topic} onDone=${load} />` }] : []),
   ];
   return html`
     <h1>Lookup</h1>
     <${LookupdTable} report=${report} />
-    <${Panel} id="inactive" title="Topics without a producer" count=${answer.topics ? rows.length : null}>
+    <${FilteredTable} id="inactive" title="Topics without a producer" noun="topics" text=${(r) => [r.topic, ...r.channels].join(' ')} caption="Topics without a producer" columns=${columns} rows=${rows} rowKey=${(r) => r.topic}
+      initial=${{ key: 'topic', down: false }} empty=${answer.topics ? 'None: every known topic has a producer.' : answer.error ? 'Not known.' : 'Asking…'}>
       <p class="about">nsqlookupd remembers these topics and channels, but no live nsqd has announced them.</p>
       ${answer.error && html`<${Notice} tone="bad">${answer.error}<//>`}
       ${answer.message && html`<${Notice} tone="warn">${answer.message}<//>`}
-      ${answer.topics && html`<${Table} id="inactive" caption="Topics without a producer" columns=${columns} rows=${rows} rowKey=${(r) => r.topic}
-        initial=${{ key: 'topic', down: false }} empty="None: every known topic has a producer." />`}
     <//>
     ${create}`;
 }

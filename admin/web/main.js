@@ -5,6 +5,7 @@ import { base, config } from './config.js';
 import { Poller } from './cluster.js';
 import { History } from './history.js';
 import { CHANGED, Question, Sayings } from './actions.js';
+import { Help, useKeys } from './keys.js';
 import { Link } from './components.js';
 import { age, clock } from './format.js';
 import { Overview } from './overview.js';
@@ -122,10 +123,17 @@ function App() {
     return () => removeEventListener(CHANGED, changed);
   }, []);
   const where = JSON.stringify(route);
+  const [, redraw] = useReducer((n) => n + 1, 0);
   useEffect(() => {
     if (!paused && state.report) poller.now();
-    document.title = `${VIEWS[route.view][1](route)} · nsqadmin`;
+    past.load(detailOf(route)).then(redraw);
   }, [where]);
+  // A tab in the background still says that something is wrong.
+  const errors = state.report?.problems.filter((p) => p.severity === 'error').length ?? 0;
+  useEffect(() => {
+    document.title = `${errors > 0 ? `(${errors}) ` : ''}${VIEWS[route.view][1](route)} · nsqadmin`;
+  }, [where, errors]);
+  useKeys();
 
   const [View] = VIEWS[route.view];
   return html`
@@ -145,6 +153,7 @@ function App() {
     </main>
     <footer class="foot">
       <span>nsqadmin v${config.version}</span>
+      <${Help} />
       ${state.report && html`<span>${state.report.mode === 'lookupd' ? 'nodes found by nsqlookupd' : 'nodes as configured'} · asked in ${state.report.took_ms} ms</span>`}
       <label>Theme <select value=${choice} onChange=${(e) => choose(e.target.value)}>
         ${Object.entries(THEMES).map(([value, label]) => html`<option key=${value} value=${value}>${label}</option>`)}

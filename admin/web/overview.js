@@ -1,10 +1,13 @@
 // The whole cluster: totals, trouble, the last minutes, every topic with its channels.
 
-import { html, useEffect, useRef, useState } from './vendor/preact-htm.js';
+import { html, useState } from './vendor/preact-htm.js';
+import { BulkActions, lostWith } from './actions.js';
 import { Badge, Link, Panel, Problems, Spark, Tile, Tiles, channelUrl, topicUrl } from './components.js';
 import * as column from './columns.js';
 import { Chart } from './chart.js';
+import { config } from './config.js';
 import { count, fullCount, plural, rate } from './format.js';
+import { Graphite, counterTarget } from './graphite.js';
 import { channelKey, topicKey, totalKey } from './history.js';
 import { Table } from './table.js';
 
@@ -21,6 +24,7 @@ export function Badges({ row, nodes }) {
 
 const ADDED = ['depth', 'in_flight', 'deferred', 'requeued', 'timed_out', 'clients'];
 const ADDED_RATES = ['out_rate'];
+const SPARK = 90; // points of a small line
 
 // One row a topic: what waits in it and in its channels together.
 function topicRow(topic, past) {
@@ -31,15 +35,41 @@ function topicRow(topic, past) {
     name: channel.channel,
     past: past.of(channelKey(topic.topic, channel.channel)).depth,
   }));
-  const row = { ...topic, is: 'topic', name: topic.topic, own_depth: topic.depth, in_flight: 0, deferred: 0, requeued: 0, timed_out: 0, clients: null, out_rate: null, channels };
+  const row = { ...topic, is: 'topic', topic: '', name: topic.topic, own_depth: topic.depth, in_flight: 0, deferred: 0, requeued: 0, timed_out: 0, clients: null, out_rate: null, channels };
   if (channels.length > 0) row.clients = 0;
   for (const channel of channels) {
     for (const key of ADDED) row[key] += channel[key];
     for (const key of ADDED_RATES) if (channel[key] != null) row[key] = (row[key] ?? 0) + channel[key];
   }
-  const own = past.of(topicKey(topic.topic)).depth;
-  row.past = own.map((depth, i) => channels.reduce((sum, c) => sum + (c.past[c.past.length - own.length + i] ?? 0), depth ?? 0));
+  // All end now; some begin later.
+  const parts = [past.of(topicKey(topic.topic)).depth, ...channels.map((c) => c.past)];
+  const length = Math.min(Math.max(...parts.map((p) => p.length)), SPARK);
+  row.past = Array.from({ length }, (_, i) => parts.reduce((sum, p) => sum + (p[p.length - length + i] ?? 0), 0));
   return row;
+}
+
+// What is ticked in a table: keys of rows, as `bulkItems` reads them.
+export function useSelection() {
+  const [selected, setSelected] = useState(new Set());
+  const select = (keys, on) => setSelected((old) => {
+    const next = new Set(old);
+    for (const key of keys) {
+      if (on) next.add(key);
+      else next.delete(key);
+    }
+    return next;
+  });
+  return [selected, select, () => setSelected(new Set())];
+}
+
+// Those of the selected topics and channels that are still there, and what would go with each.
+export function bulkItems(report, selected) {
+  if (selected.size === 0) return [];
+  return report.topics.flatMap((topic) => [
+    ...(selected.has(`topic\n\n${topic.topic}`) ? [{ topic: topic.topic, load: topic, lost: lostWith(topic) }] : []),
+    ...topic.channels.filter((c) => selected.has(`channel\n${topic.topic}\n${c.channel}`))
+      .map((c) => ({ topic: topic.topic, channel: c.channel, load: c, lost: { messages: c.depth + c.in_flight + c.deferred, channels: 0, consumers: c.clients } })),
+  ]);
 }
 
 function Name({ row, open, onToggle, nested }) {
@@ -63,16 +93,7 @@ function TopicTable({ report, past }) {
   const few = report.topics.reduce((n, t) => n + 1 + t.channels.length, 0) <= FEW_ROWS;
   const [folds, setFolds] = useState(new Map()); // what was pressed; the rest follows `few`
   const isOpen = (topic) => folds.get(topic) ?? few;
-  const search = useRef(null);
-  useEffect(() => {
-    const pressed = (event) => {
-      if (event.key !== '/' || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
-      event.preventDefault();
-      search.current?.focus();
-    };
-    addEventListener('keydown', pressed);
-    return () => removeEventListener('keydown', pressed);
-  }, []);
+  const [selected, select, clear] = useSelection();
 
   const wanted = filter.trim().toLowerCase();
   const has = (name) => name.toLowerCase().includes(wanted);
@@ -95,17 +116,20 @@ function TopicTable({ report, past }) {
     },
     column.depth,
     { key: 'past', label: 'Trend', title: 'Depth over the last minutes', cell: (row) => html`<${Spark} values=${row.past} tone=${row.growth > 0 ? 'bad' : 'depth'} />` },
-    column.inFlight, column.deferred, column.inRate, column.outRate, column.requeued, column.timedOut, column.clients,
+    column.inFlight, column.deferred, column.inRate, column.outRate, column.requeued, column.timedOut,
+    ...(report.topics.some((t) => t.channels.some((c) => c.latency)) ? [column.latency] : []), column.clients,
   ];
   const tools = html`<div class="tools">
-    <input ref=${search} type="search" placeholder="Filter topics and channels ( / )" aria-label="Filter topics and channels" value=${filter} onInput=${(e) => setFilter(e.target.value)} />
+    <input type="search" placeholder="Filter topics and channels ( / )" aria-label="Filter topics and channels" value=${filter} onInput=${(e) => setFilter(e.target.value)} />
     <select aria-label="Which rows" value=${only} onChange=${(e) => setOnly(e.target.value)}>
       <option value="all">All</option><option value="waiting">With messages waiting</option><option value="trouble">With trouble</option>
     </select>
   </div>`;
   return html`<${Panel} id="topics" title="Topics" count=${report.topics.length} aside=${tools}>
-    <${Table} id="topics" caption="Topics and their channels" columns=${columns} rows=${rows}
-      rowKey=${(row) => `${row.is}\n${row.topic ?? ''}\n${row.name}`} children=${(row) => (open(row) ? row.channels : [])}
+    <${BulkActions} items=${bulkItems(report, selected)} onClear=${clear} />
+    <${Table} id="topics" selected=${config.is_admin ? selected : undefined} onSelect=${select} describe=${(row) => (row.is === 'topic' ? `topic ${row.name}` : `channel ${row.topic} / ${row.name}`)}
+      caption="Topics and their channels" columns=${columns} rows=${rows}
+      rowKey=${(row) => `${row.is}\n${row.topic ?? ''}\n${row.name}`} under=${(row) => (open(row) ? row.channels : [])}
       rowClass=${(row) => row.is} initial=${{ key: 'name', down: false }}
       empty=${report.topics.length === 0 ? 'No topic yet. The first message published to a topic creates it.' : 'No topic or channel matches.'} />
   <//>`;
@@ -135,5 +159,6 @@ export function Overview({ report, past, theme }) {
         lines=${[{ label: 'Depth', color: '--line-depth', values: series.depth, fill: true }, { label: 'In flight', color: '--line-flight', values: series.in_flight }, { label: 'Deferred', color: '--line-deferred', values: series.deferred }]}
         summary="Messages held over the last minutes; now ${fullCount(total.depth)} waiting and ${fullCount(total.in_flight)} in flight" />
     </div>
-    <${TopicTable} report=${report} past=${past} />`;
+    <${TopicTable} report=${report} past=${past} />
+    <${Graphite} theme=${theme} pictures=${[{ title: 'Messages a second, over all channels', color: 'green', counter: true, targets: [counterTarget()] }]} />`;
 }

@@ -1,6 +1,7 @@
 // A table that sorts, filters and, on a narrow screen, becomes a list of cards.
 
 import { html, useState } from './vendor/preact-htm.js';
+import { Panel } from './components.js';
 import { fullCount } from './format.js';
 
 const STEP = 200; // rows drawn at first, and more at each press: a page with 5,000 topics stays quick
@@ -37,8 +38,9 @@ function sorted(rows, column, down) {
 }
 
 // columns: { key, label, value(row), cell(row), number, title, wide }; `value` sorts, `cell` shows.
-// children(row): rows that stand under it, drawn with the same columns.
-export function Table({ id, caption, columns, rows, rowKey, children, rowClass, initial, empty }) {
+// under(row): rows that stand under it, drawn with the same columns.
+// selected: a Set of row keys, with onSelect(keys, on) and describe(row) for the name of its box; without it no boxes.
+export function Table({ id, caption, columns, rows, rowKey, under, rowClass, initial, empty, selected, onSelect, describe }) {
   const [sort, setSort] = useState(() => remembered(id, initial));
   const [most, setMost] = useState(STEP);
   const column = columns.find((c) => c.key === sort.key && c.value) ?? columns[0];
@@ -51,14 +53,16 @@ export function Table({ id, caption, columns, rows, rowKey, children, rowClass, 
 
   if (rows.length === 0) return html`<p class="empty">${empty ?? 'Nothing here.'}</p>`;
 
-  const row = (data, nested) => html`<tr key=${rowKey(data)} class="${nested ? 'nested' : ''} ${rowClass?.(data) ?? ''}">
+  const row = (data, nested) => html`<tr key=${rowKey(data)} class="${nested ? 'nested' : ''} ${selected?.has(rowKey(data)) ? 'selected' : ''} ${rowClass?.(data) ?? ''}">
     ${columns.map((c, i) => (i === 0
-      ? html`<th scope="row" key=${c.key} class="name">${c.cell(data, nested)}</th>`
+      ? html`<th scope="row" key=${c.key} class="name">${selected && html`<input type="checkbox" class="select" aria-label="Select ${describe(data)}" checked=${selected.has(rowKey(data))} onChange=${(e) => onSelect([rowKey(data)], e.target.checked)} />`}${c.cell(data, nested)}</th>`
       : html`<td key=${c.key} data-label=${c.label} class="${c.number ? 'number' : ''} ${c.wide ? 'wide' : ''}">${c.cell(data, nested)}</td>`))}
   </tr>`;
 
   const order = sorted(rows, column, sort.down);
   const shown = order.slice(0, most);
+  const boxes = selected ? shown.flatMap((data) => [data, ...(under?.(data) ?? [])]).map(rowKey) : [];
+  const all = boxes.length > 0 && boxes.every((key) => selected.has(key));
   return html`<div class="table">
     <label class="sort-by">Sort by
       <select value=${column.key} onChange=${(e) => sortBy(e.target.value, Boolean(columns.find((c) => c.key === e.target.value).number))}>
@@ -68,15 +72,30 @@ export function Table({ id, caption, columns, rows, rowKey, children, rowClass, 
     <table>
       <caption class="hidden">${caption}</caption>
       <thead><tr>
-        ${columns.map((c) => html`<th key=${c.key} scope="col" title=${c.title} class=${c.number ? 'number' : ''}
+        ${columns.map((c, i) => html`<th key=${c.key} scope="col" title=${c.title} class=${c.number ? 'number' : ''}
             aria-sort=${!c.value ? undefined : c.key !== column.key ? 'none' : sort.down ? 'descending' : 'ascending'}>
+          ${i === 0 && selected && html`<input type="checkbox" class="select" aria-label="Select all that are shown" checked=${all} onChange=${(e) => onSelect(boxes, e.target.checked)} />`}
           ${c.value ? html`<button onClick=${() => press(c)}>${c.label}${c.key === column.key && html`<span class="arrow" aria-hidden="true">${sort.down ? '▾' : '▴'}</span>`}</button>` : c.label}
         </th>`)}
       </tr></thead>
       <tbody>
-        ${shown.flatMap((data) => [row(data, false), ...sorted(children?.(data) ?? [], column, sort.down).map((child) => row(child, true))])}
+        ${shown.flatMap((data) => [row(data, false), ...sorted(under?.(data) ?? [], column, sort.down).map((child) => row(child, true))])}
       </tbody>
     </table>
     ${order.length > most && html`<button class="more" onClick=${() => setMost(most + STEP)}>Show more (${fullCount(order.length - most)} left)</button>`}
   </div>`;
+}
+
+// A panel with a table and a box that filters it: `text(row)` is what is searched.
+export function FilteredTable({ title, aside, rows, text, noun, children, empty, ...table }) {
+  const [filter, setFilter] = useState('');
+  const wanted = filter.trim().toLowerCase();
+  const found = wanted ? rows.filter((row) => text(row).toLowerCase().includes(wanted)) : rows;
+  const label = `Filter ${noun}`;
+  const tools = html`<div class="tools">${aside}
+    <input type="search" placeholder="${label} ( / )" aria-label=${label} value=${filter} onInput=${(e) => setFilter(e.target.value)} /></div>`;
+  return html`<${Panel} id=${table.id} title=${title} count=${rows.length} aside=${rows.length > 0 || aside ? tools : null}>
+    ${children}
+    <${Table} ...${table} rows=${found} empty=${rows.length > 0 ? `No ${noun} match.` : empty} />
+  <//>`;
 }

@@ -1,29 +1,33 @@
 // One topic: what waits in it, its channels, its share on each node.
 
-import { html } from './vendor/preact-htm.js';
-import { Actions } from './actions.js';
-import { Crumbs, Link, Notice, Panel, Problems, Spark, Tile, Tiles, channelUrl, nodeUrl } from './components.js';
+import { html, useState } from './vendor/preact-htm.js';
+import { Actions, BulkActions, CreateForm, TombstoneButton } from './actions.js';
+import { Badge, Crumbs, Link, Notice, Panel, Problems, Spark, Tile, Tiles, channelUrl, nodeUrl } from './components.js';
 import * as column from './columns.js';
 import { Chart } from './chart.js';
+import { config } from './config.js';
 import { count, fullCount, rate } from './format.js';
+import { Graphite, topicTarget } from './graphite.js';
 import { channelKey, topicKey } from './history.js';
-import { Badges } from './overview.js';
-import { Table } from './table.js';
+import { Badges, bulkItems, useSelection } from './overview.js';
+import { FilteredTable } from './table.js';
 
 export const nodeColumn = {
   key: 'node', label: 'Node', value: (row) => row.node,
   cell: (row) => html`<${Link} to=${nodeUrl(row.node)} class="name">${row.node}<//>
-    ${row.paused_nodes > 0 && html` <span class="badge warn">paused</span>`}`,
+    ${row.paused_nodes > 0 && html` <${Badge} tone="warn">paused<//>`}${row.tombstoned && html` <${Badge} tone="warn">tombstoned<//>`}`,
 };
 
 export function TopicPage({ report, past, theme, route }) {
   const topic = report.topics.find((t) => t.topic === route.topic);
+  const [selected, select, clear] = useSelection();
+  const [adding, setAdding] = useState(false);
   const crumbs = html`<${Crumbs} trail=${[['Topics', '/']]} here=${route.topic} />`;
   if (!topic) {
     return html`${crumbs}<h1>${route.topic}</h1><${Notice} tone="warn">No node of this cluster has this topic, and no nsqlookupd knows it.<//>`;
   }
   const series = past.of(topicKey(topic.topic));
-  const channels = topic.channels.map((channel) => ({ ...channel, past: past.of(channelKey(topic.topic, channel.channel)).depth }));
+  const channels = topic.channels.map((channel) => ({ ...channel, is: 'channel', topic: topic.topic, past: past.of(channelKey(topic.topic, channel.channel)).depth }));
   const columns = [
     {
       key: 'name', label: 'Channel', value: (row) => row.channel,
@@ -31,13 +35,23 @@ export function TopicPage({ report, past, theme, route }) {
     },
     column.depth,
     { key: 'past', label: 'Trend', title: 'Depth over the last minutes', cell: (row) => html`<${Spark} values=${row.past} tone=${row.growth > 0 ? 'bad' : 'depth'} />` },
-    column.onDisk, column.inFlight, column.deferred, column.inRate, column.outRate, column.requeued, column.timedOut, column.messages, column.clients,
+    column.onDisk, column.inFlight, column.deferred, column.inRate, column.outRate, column.requeued, column.timedOut, column.messages,
+    ...(channels.some((c) => c.latency) ? [column.latency] : []), column.clients,
   ];
+  const shares = (topic.shares ?? []).map((share) => ({
+    ...share,
+    tombstoned: report.nodes.find((n) => n.node === share.node)?.tombstones.includes(topic.topic),
+    messages_held: share.depth + topic.channels.reduce((n, c) => {
+      const there = c.shares?.find((s) => s.node === share.node);
+      return there ? n + there.depth + there.in_flight + there.deferred : n;
+    }, 0),
+  }));
+  const rowKey = (row) => `channel\n${row.topic}\n${row.channel}`;
   return html`
     ${crumbs}
     <div class="headline">
       <h1>${topic.topic} <${Badges} row=${{ ...topic, clients: null }} nodes=${topic.nodes} /></h1>
-      <${Actions} topic=${topic.topic} load=${topic} partly=${topic.paused_nodes < topic.nodes} />
+      <${Actions} topic=${topic.topic} load=${topic} />
     </div>
     <${Tiles}>
       <${Tile} label="In" value=${rate(topic.in_rate)} unit="/s" spark=${series.in_rate} tone="in" />
@@ -54,14 +68,19 @@ export function TopicPage({ report, past, theme, route }) {
       <${Chart} title="Depth of the channels" unit="count" time=${series.time} theme=${theme}
         lines=${depthLines(topic, series, past)} summary="Depth of each channel over the last minutes" />
     </div>
-    <${Panel} id="channels" title="Channels" count=${channels.length}>
-      <${Table} id="channels" caption="Channels of ${topic.topic}" columns=${columns} rows=${channels} rowKey=${(row) => row.channel}
-        initial=${{ key: 'depth', down: true }} empty="No channel yet: messages wait in the topic until the first one is created." />
+    <${FilteredTable} id="channels" title="Channels" noun="channels" caption="Channels of ${topic.topic}" columns=${columns} rows=${channels} rowKey=${rowKey} text=${(row) => row.channel}
+      aside=${config.is_admin && html`<button class="action" aria-expanded=${adding} onClick=${() => setAdding(!adding)}>Add channel</button>`}
+      selected=${config.is_admin ? selected : undefined} onSelect=${select} describe=${(row) => `channel ${row.channel}`}
+      initial=${{ key: 'depth', down: true }} empty="No channel yet: messages wait in the topic until the first one is created.">
+      ${adding && html`<${CreateForm} of=${topic.topic} onDone=${() => setAdding(false)} />`}
+      <${BulkActions} items=${bulkItems(report, selected)} onClear=${clear} />
     <//>
-    <${Panel} id="shares" title="On each node" count=${topic.shares?.length}>
-      <${Table} id="shares" caption="Share of each node" rows=${topic.shares ?? []} rowKey=${(row) => row.node} initial=${{ key: 'node', down: false }}
-        columns=${[nodeColumn, column.depth, column.onDisk, column.inRate, column.messages]} empty="No node has this topic." />
-    <//>`;
+    <${FilteredTable} id="shares" title="On each node" noun="nodes" text=${(row) => row.node} caption="Share of each node" rows=${shares} rowKey=${(row) => row.node} initial=${{ key: 'node', down: false }}
+      columns=${[nodeColumn, column.depth, column.onDisk, column.inRate, column.messages,
+        ...(config.is_admin ? [{ key: 'act', label: '', number: true, cell: (row) => html`<${TombstoneButton} node=${row.node} topic=${topic.topic} load=${row} />` }] : [])]} empty="No node has this topic." />
+    <${Graphite} theme=${theme} pictures=${[
+      { title: 'Depth', color: 'red', targets: [topicTarget(topic.topic, 'depth')] },
+      { title: 'Messages a second', counter: true, targets: [topicTarget(topic.topic, 'message_count')] }]} />`;
 }
 
 const MOST_LINES = 5; // more cannot be told apart

@@ -73,6 +73,7 @@ export class Nsqd {
 export class Nsqlookupd {
   nsqds = [];
   moreTopics = []; // without a producer
+  channels = ['left']; // of those
 
   static async start(nsqds) {
     const lookupd = new Nsqlookupd();
@@ -88,6 +89,7 @@ export class Nsqlookupd {
     if (method === 'POST') {
       this.told.push(url.pathname + url.search);
       if (url.pathname === '/topic/create') this.moreTopics.push(url.searchParams.get('topic'));
+      if (url.pathname === '/channel/delete') this.channels = this.channels.filter((c) => c !== url.searchParams.get('channel'));
       if (url.pathname === '/topic/delete') this.moreTopics = this.moreTopics.filter((t) => t !== url.searchParams.get('topic'));
       return '';
     }
@@ -96,11 +98,12 @@ export class Nsqlookupd {
     if (url.pathname === '/nodes') {
       return { producers: this.nsqds.map((n) => ({ ...n.producer(), topics: names(n), tombstones: names(n).map(() => false) })) };
     }
+    if (url.pathname === '/channels') return { channels: this.moreTopics.includes(url.searchParams.get('topic')) ? this.channels : [] };
     if (url.pathname === '/lookup') {
       const topic = url.searchParams.get('topic');
       const producers = this.nsqds.filter((n) => names(n).includes(topic)).map((n) => n.producer());
       if (producers.length === 0 && !this.moreTopics.includes(topic)) return null;
-      return { channels: producers.length ? [] : ['left'], producers };
+      return { channels: producers.length ? [] : this.channels, producers };
     }
     return null;
   }

@@ -222,7 +222,7 @@ test('creates and deletes on the lookup page', async () => {
   await page.getByRole('button', { name: 'Create' }).click();
   await becomes(page.getByRole('status'), /Created channel x of topic new/);
   assert.deepEqual(lookupd.told.slice(0, 2), ['/topic/create?topic=new', '/channel/create?topic=new&channel=x']);
-  await row('gone').getByRole('button', { name: 'Delete' }).click();
+  await row('gone').getByRole('button', { name: 'Delete topic gone' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
   await row('gone').waitFor({ state: 'detached' });
 });
