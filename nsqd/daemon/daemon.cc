@@ -456,12 +456,13 @@ void Daemon::OnSignal(int signal) {
 }
 
 void Daemon::StartDrain(std::optional<Duration> timeout) {
-  drain_->Announce();
+  drain_->Announce(true);
   workers_[0]->loop.Post(
       std::make_unique<DrainOrder>(this, timeout.value_or(options_.drain_timeout)));
 }
 
 void Daemon::CancelDrain() {
+  drain_->Announce(false);
   workers_[0]->loop.Post(std::make_unique<DrainOrder>(this, std::nullopt));
 }
 

@@ -70,7 +70,7 @@ class Daemon {
   // Refuses publishing from now on, and stops when nothing is left or after `timeout` (nothing:
   // --drain-timeout; zero: never). Takes effect before it returns.
   void StartDrain(std::optional<Duration> timeout);
-  void CancelDrain();
+  void CancelDrain();  // the same
   DrainState drain_state() const;
 
   std::vector<EventLoop*> loops() const;

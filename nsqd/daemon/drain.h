@@ -36,8 +36,8 @@ class Drain {
   Drain(const Drain&) = delete;
   Drain& operator=(const Drain&) = delete;
 
-  // Any thread: from now on publishing is refused. Begin follows.
-  void Announce() { draining_ = true; }
+  // Any thread: from now on publishing is refused, or not any more. Begin or Cancel follows.
+  void Announce(bool draining) { draining_ = draining; }
 
   // Again: with a new deadline. A timeout of zero is none.
   void Begin(Duration timeout);
