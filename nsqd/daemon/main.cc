@@ -16,6 +16,7 @@
 #include "nsqd/daemon/flags/check_options.h"
 #include "nsqd/daemon/flags/flag_table.h"
 #include "nsqd/daemon/flags/running_config.h"
+#include "nsqd/daemon/verify_command.h"
 
 namespace {
 
@@ -44,6 +45,10 @@ int main(int argc, char** argv) {
   if (!options.ok()) return CannotStart(options.status());
 
   nsq::InitLogging("nsqd", options->log_prefix, options->log_level);
+
+  if (config.Bool("verify")) {
+    return nsq::nsqd::VerifyDataPath(*options, config.String("salvage"));
+  }
 
   nsq::nsqd::RunningConfig running(config);
   nsq::nsqd::Daemon daemon(*options, [&running, &daemon](std::string_view key) {

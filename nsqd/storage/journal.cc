@@ -101,58 +101,74 @@ Result<std::unique_ptr<Journal>> Journal::Open(Files& files, const std::string& 
   return journal;
 }
 
-Result<TopicState> Journal::Read(Files& files, const std::string& path, Sequence first,
-                                 Journal* journal) {
-  journal->home_.Assert();
+Result<JournalContents> ReadJournal(Files& files, const std::string& path, Sequence first) {
   const Result<std::vector<std::byte>> bytes = ReadWhole(files, path);
   if (!bytes.ok()) return bytes.status();
   JournalReplay replay(first);
-  Replayed result = Replay(*bytes, true, &replay);
+  const Replayed result = Replay(*bytes, true, &replay);
   if (result.status.code() == Code::kInvalid) {
     return Status(Code::kInvalid, path + ": " + result.status.detail());
   }
-  TopicState state;
-  journal->must_compact_ = result.old_version;  // nothing is added to a file of another version
+  JournalContents contents;
+  contents.whole = result.whole;
+  contents.old_version = result.old_version;
+  contents.size_bytes = bytes->size();
+  contents.good_bytes = result.good_bytes;
+  contents.snapshot_bytes = result.snapshot_bytes;
+  contents.damaged = result.damaged;
   if (result.whole) {
-    state = replay.State();
+    contents.state = replay.State();
+    return contents;
+  }
+  // A power cut took the file before its front was synced, or its front is damaged: the one before
+  // it has the same story up to there.
+  const Result<std::vector<std::byte>> old = ReadWhole(files, OldName(path));
+  JournalReplay both(first);
+  if (old.ok() && Replay(*old, true, &both).whole) {
+    contents.from_old = true;
+    contents.damaged += Replay(*bytes, false, &both).damaged;
+    contents.state = both.State();
   } else {
-    // A power cut took the file before its front was synced, or its front is damaged: the one
-    // before it has the same story up to there.
-    const Result<std::vector<std::byte>> old = ReadWhole(files, OldName(path));
-    JournalReplay both(first);
-    if (old.ok() && Replay(*old, true, &both).whole) {
-      NSQ_LOG(kWarn, "JOURNAL(", path, "): its front is damaged, going on from the one before");
-      result.damaged += Replay(*bytes, false, &both).damaged;
-      state = both.State();
-    } else {
-      NSQ_LOG(kError, "JOURNAL(", path, "): its front is damaged and there is none before it");
-      ++result.damaged;
-      state = replay.State();
-    }
-    journal->must_compact_ = true;
+    ++contents.damaged;
+    contents.state = replay.State();
   }
-  journal->damaged_entries_ = result.damaged;
-  journal->size_bytes_ = result.good_bytes;
-  journal->snapshot_bytes_ = result.snapshot_bytes;
-  journal->file_->whole = result.whole;
-  if (result.damaged > 0) {
-    NSQ_LOG(kError, "JOURNAL(", path, "): ", result.damaged, " damaged entries skipped");
+  return contents;
+}
+
+Result<TopicState> Journal::Read(Files& files, const std::string& path, Sequence first,
+                                 Journal* journal) {
+  journal->home_.Assert();
+  Result<JournalContents> read = ReadJournal(files, path, first);
+  if (!read.ok()) return read.status();
+  // Nothing is added to a file of another version.
+  journal->must_compact_ = read->old_version || !read->whole;
+  journal->damaged_entries_ = read->damaged;
+  journal->size_bytes_ = read->good_bytes;
+  journal->snapshot_bytes_ = read->snapshot_bytes;
+  journal->file_->whole = read->whole;
+  if (read->from_old) {
+    NSQ_LOG(kWarn, "JOURNAL(", path, "): its front is damaged, going on from the one before");
+  } else if (!read->whole) {
+    NSQ_LOG(kError, "JOURNAL(", path, "): its front is damaged and there is none before it");
   }
-  if (result.good_bytes < bytes->size()) {
-    NSQ_LOG(kInfo, "JOURNAL(", path, "): cutting a torn end of ", bytes->size() - result.good_bytes,
-            " bytes");
+  if (read->damaged > 0) {
+    NSQ_LOG(kError, "JOURNAL(", path, "): ", read->damaged, " damaged entries skipped");
+  }
+  if (read->good_bytes < read->size_bytes) {
+    NSQ_LOG(kInfo, "JOURNAL(", path, "): cutting a torn end of ",
+            read->size_bytes - read->good_bytes, " bytes");
     if (Status status = journal->OpenFile(); !status.ok()) return status;
-    if (Status status = journal->file_->file->Truncate(result.good_bytes); !status.ok()) {
+    if (Status status = journal->file_->file->Truncate(read->good_bytes); !status.ok()) {
       return status;
     }
   }
   if (journal->must_compact_) {
     // If the disk is full it is tried again at the next Write.
-    if (const Status status = journal->Compact(state); !status.ok()) {
+    if (const Status status = journal->Compact(read->state); !status.ok()) {
       NSQ_LOG(kWarn, "JOURNAL: ", status.detail());
     }
   }
-  return state;
+  return std::move(read->state);
 }
 
 Status Journal::OpenFile() {

@@ -64,6 +64,24 @@ struct TopicState {
   friend bool operator==(const TopicState&, const TopicState&) = default;
 };
 
+// What a journal's file says, and in what shape it is.
+struct JournalContents {
+  TopicState state;
+  bool whole = false;     // its snapshot is there
+  bool from_old = false;  // it is not, and the one before it was read first
+  bool old_version = false;
+  uint64_t size_bytes = 0;
+  uint64_t good_bytes = 0;  // the rest is a torn end
+  uint64_t snapshot_bytes = 0;
+  uint64_t damaged = 0;  // stretches and entries that were skipped
+};
+
+// Reads the journal at `path`, with the one before it if need be; changes nothing. `first`: where
+// the log begins if the journal does not say so.
+//   kNotFound  there is none
+//   kInvalid   a version that this program does not know
+Result<JournalContents> ReadJournal(Files& files, const std::string& path, Sequence first);
+
 // What happened to a topic and its channels, so that after a crash everything unfinished comes back
 // (with its attempts and its due time) and almost nothing finished does. Messages are in the log;
 // here are only numbers. FORMAT.md has the layout.

@@ -100,16 +100,11 @@ std::string TopicDir(std::string_view data_path, std::string_view topic) {
   return Join(data_path, std::string(topic) + std::string(kDirSuffix));
 }
 
-Result<std::vector<std::string>> ListTopics(Files& files, const std::string& data_path) {
+Result<std::vector<std::string>> FindTopics(Files& files, const std::string& data_path) {
   const Result<std::vector<std::string>> names = files.List(data_path.empty() ? "." : data_path);
   if (!names.ok()) return names.status();
   std::vector<std::string> topics;
   for (const std::string& name : *names) {
-    if (name.ends_with(std::string(kDirSuffix) + std::string(kRemovedSuffix))) {
-      const Status status = RemoveAll(files, Join(data_path, name));
-      if (!status.ok()) NSQ_LOG(kWarn, "TOPIC: ", status.detail());
-      continue;
-    }
     if (!name.ends_with(kDirSuffix) || name.size() == kDirSuffix.size()) continue;
     const Result<std::vector<std::string>> inside = files.List(Join(data_path, name));
     if (!inside.ok()) continue;  // a file, for one
@@ -122,6 +117,17 @@ Result<std::vector<std::string>> ListTopics(Files& files, const std::string& dat
   }
   std::sort(topics.begin(), topics.end());
   return topics;
+}
+
+Result<std::vector<std::string>> ListTopics(Files& files, const std::string& data_path) {
+  const Result<std::vector<std::string>> names = files.List(data_path.empty() ? "." : data_path);
+  if (!names.ok()) return names.status();
+  for (const std::string& name : *names) {
+    if (!name.ends_with(std::string(kDirSuffix) + std::string(kRemovedSuffix))) continue;
+    const Status status = RemoveAll(files, Join(data_path, name));
+    if (!status.ok()) NSQ_LOG(kWarn, "TOPIC: ", status.detail());
+  }
+  return FindTopics(files, data_path);
 }
 
 Result<OpenedTopic> OpenTopic(EventLoop& loop, HelperPool& pool, Files& files, MemoryBudget* budget,

@@ -19,6 +19,9 @@ namespace nsq::nsqd {
 // (The suffix, not the bare name: "." and ".." are valid topic names.)
 std::string TopicDir(std::string_view data_path, std::string_view topic);
 
+// The topics in a data path, sorted; changes nothing.
+Result<std::vector<std::string>> FindTopics(Files& files, const std::string& data_path);
+
 // The topics in a data path, sorted. Other names are ignored. Clears away what RemoveTopic left
 // when it was interrupted.
 Result<std::vector<std::string>> ListTopics(Files& files, const std::string& data_path);

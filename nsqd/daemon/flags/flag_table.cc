@@ -33,6 +33,12 @@ std::vector<Flag> FlagTable(const std::string& hostname) {
 
   group = "General";
   add("version", "", kBool, "false", "print the version and exit");
+  add("verify", "", kBool, "false",
+      "read the data path without a daemon, say what is there and what is damaged, and exit: 0 all "
+      "is well, 1 damage, 2 it cannot be read");
+  add("salvage", "", kString, "",
+      "with --verify: where messages go that are still wanted: - (stdout, a line of JSON each) or "
+      "the HTTP address of another nsqd (http://host:4151)");
   add("config", "", kString, "", "path of a TOML config file; flags win over it");
   add("log-level", "log_level", kLogLevel, "info",
       "least important level that is logged: debug, info, warn, error or fatal");
