@@ -35,6 +35,9 @@ function(nsq_library)
   target_link_libraries(${ARG_NAME} PUBLIC nsq_flags ${ARG_LINKS} PRIVATE ${ARG_PRIVATE_LINKS})
 endfunction()
 
+# What the tests labelled `unit`, `unit-threads` and `fuzz` need, and no more.
+add_custom_target(nsq_units)
+
 # nsq_program(NAME nsqd SOURCES main.cc LINKS ...): ends up in <build>/bin.
 function(nsq_program)
   cmake_parse_arguments(ARG "" "NAME" "SOURCES;LINKS" ${ARGN})
@@ -42,6 +45,7 @@ function(nsq_program)
   target_link_libraries(${ARG_NAME} PRIVATE nsq_flags ${ARG_LINKS})
   set_target_properties(${ARG_NAME} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+  add_dependencies(nsq_units ${ARG_NAME})
 endfunction()
 
 # nsq_test(NAME common_event_test SOURCES ... LINKS ... [THREADS] [TIMEOUT s] [LABEL name]): one
@@ -59,6 +63,7 @@ function(nsq_test)
       set(ARG_LABEL unit-threads)
       add_dependencies(nsq_tsan ${ARG_NAME})
     endif()
+    add_dependencies(nsq_units ${ARG_NAME})
   endif()
   add_executable(${ARG_NAME} ${ARG_SOURCES})
   target_link_libraries(${ARG_NAME} PRIVATE nsq_flags ${ARG_LINKS} GTest::gmock GTest::gtest_main)
@@ -84,6 +89,7 @@ function(nsq_fuzzer)
     add_executable(${ARG_NAME} ${ARG_SOURCES} ${PROJECT_SOURCE_DIR}/tests/fuzz/replay_main.cc)
     add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME} ${ARG_CORPUS})
     set_tests_properties(${ARG_NAME} PROPERTIES TIMEOUT 120 LABELS fuzz)
+    add_dependencies(nsq_units ${ARG_NAME})
   endif()
   target_link_libraries(${ARG_NAME} PRIVATE nsq_flags ${ARG_LINKS})
   set_target_properties(${ARG_NAME} PROPERTIES

@@ -18,7 +18,7 @@ git ls-files '*.h' '*.cc' | xargs clang-format --dry-run --Werror
 if [ "${1:-}" != "--quick" ]; then
   step "units under the address and undefined-behaviour sanitizers"
   cmake --preset asan
-  cmake --build build-asan -j "$jobs"
+  cmake --build build-asan -j "$jobs" --target nsq_units
   ctest --test-dir build-asan -L 'unit|fuzz' -j "$jobs" --output-on-failure
 
   step "what crosses threads, under the thread sanitizer"
