@@ -77,9 +77,15 @@ const Expected kOriginals[] = {
     {"snappy", "snappy", "true"},
 };
 
-const std::string kOurs[] = {"loops",        "durability",        "memory-budget",
-                             "disk-reserve", "max-defer-timeout", "drain-on-sigterm",
-                             "drain-timeout"};
+const std::string kOurs[] = {"loops",
+                             "durability",
+                             "memory-budget",
+                             "disk-reserve",
+                             "max-defer-timeout",
+                             "drain-on-sigterm",
+                             "drain-timeout",
+                             "verify",
+                             "salvage"};
 
 TEST(FlagTableTest, HasEveryFlagOfTheOriginalWithItsKeyAndDefault) {
   const std::vector<Flag> table = FlagTable("nsqd-1");
