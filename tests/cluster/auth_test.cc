@@ -4,12 +4,16 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "common/filters/tls_context.h"
+#include "common/filters/tls_filter.h"
 #include "common/strings.h"
 #include "tests/cluster/cluster_fixture.h"
+#include "tests/common/filters/test_certificates.h"
 #include "tests/nsqd/daemon/auth/fake_auth_server.h"
 
 namespace nsq::cluster {
@@ -169,6 +173,57 @@ TEST_P(AuthTest, ExpiryIsNoticedAtTheNextPublishAndNotByConsumers) {
   std::string last;
   ASSERT_TRUE(Eventually([&] { return (last = producer.Pub("t", "m")) != "OK"; }));
   EXPECT_EQ(last, "E_AUTH_FAILED AUTH failed");
+}
+
+TEST_P(AuthTest, AServerOverHttpsMustShowACertificateOfTheGivenAuthorities) {
+  ::unsetenv("SSL_CERT_FILE");
+  const TestAuthority authority;
+  TestAuthority issuing;
+  const TestAuthority::Pair pair = issuing.Issue("server");
+  // One that answers 404 to everything about auth: that it answers is what counts here.
+  Nsqd& https = AddNsqd(
+      {"-tls-cert=" + pair.cert_file, "-tls-key=" + pair.key_file, "-https-address=127.0.0.1:0"});
+  const std::string address = https.process().AwaitLogged("HTTPS: listening on ");
+  const std::string url = "https://localhost" + address.substr(address.rfind(':')) + "/auth";
+  const auto reason = [&](const std::vector<std::string>& flags) {
+    std::vector<std::string> all = flags;
+    all.push_back("-auth-http-address=" + url);
+    Nsqd& nsqd = AddNsqd(all);
+    V2Client client(nsqd.tcp_port());
+    EXPECT_EQ(Auth(client), "E_AUTH_FAILED AUTH failed");
+    return nsqd.process().AwaitLogged("AUTH failed " + url + " - ");
+  };
+  EXPECT_EQ(reason({"-tls-root-ca-file=" + issuing.ca_file()}), "got response 404");
+  EXPECT_EQ(reason({"-tls-root-ca-file=" + issuing.ca_file(), "-tls-min-version=tls1.3"}),
+            "got response 404");
+  EXPECT_THAT(reason({"-tls-root-ca-file=" + authority.ca_file()}), HasSubstr("x509"));
+  EXPECT_THAT(reason({}), HasSubstr("x509")) << "the system does not know it either";
+}
+
+TEST_P(AuthTest, TheServerIsToldOfTheClientsTlsAndCertificate) {
+  TestAuthority authority;
+  const TestAuthority::Pair own = authority.Issue("server");
+  const TestAuthority::Pair theirs = authority.Issue("client", {.common_name = "the client"});
+  FakeAuthServer server(FakeAuthServer::Saying(kEverything));
+  Nsqd& nsqd = AddNsqdFor({&server}, {"-tls-cert=" + own.cert_file, "-tls-key=" + own.key_file,
+                                      "-tls-root-ca-file=" + authority.ca_file(),
+                                      "-tls-client-auth-policy=require-verify",
+                                      "-tls-required=tcp-https", "-https-address="});
+  V2Client client(nsqd.tcp_port());
+  client.Send("IDENTIFY", R"({"feature_negotiation":true,"tls_v1":true})");
+  EXPECT_THAT(client.Answer(), HasSubstr(R"("auth_required":true)"));
+  TlsClientOptions options;
+  options.root_ca_file = authority.ca_file();
+  options.cert_file = theirs.cert_file;
+  options.key_file = theirs.key_file;
+  const auto context = TlsContext::ForClient(options);
+  ASSERT_TRUE(context.ok()) << context.status().ToString();
+  EXPECT_EQ(client.Upgrade(std::make_unique<TlsFilter>(**context, "localhost")), "OK");
+  EXPECT_EQ(Auth(client), kAnswer);
+  EXPECT_THAT(
+      server.requests().at(0),
+      StartsWith("GET /auth?common_name=the+client&remote_ip=127.0.0.1&secret=s&tls=true "));
+  EXPECT_EQ(client.Pub("t", "m"), "OK");
 }
 
 INSTANTIATE_TEST_SUITE_P(, AuthTest, testing::Values(1, 4), LoopsName);

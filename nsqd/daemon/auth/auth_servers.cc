@@ -1,5 +1,7 @@
 #include "nsqd/daemon/auth/auth_servers.h"
 
+#include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "common/strings.h"
@@ -43,13 +45,25 @@ std::string BodyOf(const AuthQuestion& question) {
   return body;
 }
 
+// A secret as short as a word of the log is found out by where it is missing.
+constexpr size_t kLeastBlanked = 8;
+
+void ReplaceAll(std::string_view what, std::string_view with, std::string* text) {
+  for (size_t at = 0; !what.empty() && (at = text->find(what, at)) != std::string::npos;) {
+    text->replace(at, what.size(), with);
+    at += with.size();
+  }
+}
+
 // The reason of a failed call without what the call sent: logs are read by many.
 std::string Hushed(std::string detail, const AuthQuestion& question) {
-  for (const std::string& secret : {http::EscapeQuery(question.secret), question.secret}) {
-    for (size_t at = 0; !secret.empty() && (at = detail.find(secret, at)) != std::string::npos;) {
-      detail.replace(at, secret.size(), "***");
-      at += 3;
-    }
+  const std::string escaped = http::EscapeQuery(question.secret);
+  ReplaceAll("?" + QueryOf(question), "", &detail);
+  // Where a redirect leads may repeat it.
+  ReplaceAll("secret=" + escaped, "secret=***", &detail);
+  if (question.secret.size() >= kLeastBlanked) {
+    ReplaceAll(escaped, "***", &detail);
+    ReplaceAll(question.secret, "***", &detail);
   }
   return detail;
 }

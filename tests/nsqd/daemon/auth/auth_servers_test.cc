@@ -90,8 +90,20 @@ TEST(AuthServersTest, WhenAllFailTheLogLearnsWhyButNotTheSecret) {
   ASSERT_FALSE(answer.ok());
   EXPECT_THAT(answer.status().detail(), HasSubstr(bad.address() + " - got response 500"));
   EXPECT_THAT(answer.status().detail(), HasSubstr("connection refused"));
+  EXPECT_THAT(answer.status().detail(), HasSubstr("Get \"http://" + dead + "/auth\": dial tcp"));
   EXPECT_THAT(answer.status().detail(), Not(HasSubstr("s%26c+ret")));
   EXPECT_THAT(answer.status().detail(), Not(HasSubstr("s&c ret")));
+}
+
+TEST(AuthServersTest, ASecretThatARedirectRepeatsIsBlankedToo) {
+  const std::string dead = DeadAddress();
+  FakeAuthServer moved(FakeAuthServer::Saying(
+      "", 302, "Location: http://" + dead + "/x?secret=abc&y=a-longer-secret\r\n"));
+  AuthServers servers(Hasty({moved.address()}));
+  EXPECT_THAT(servers.Ask({"abc", "", "", false}).status().detail(),
+              HasSubstr("/x?secret=***&y=a-longer-secret"));
+  EXPECT_THAT(servers.Ask({"a-longer-secret", "", "", false}).status().detail(),
+              HasSubstr("&y=***"));
 }
 
 TEST(AuthServersTest, NoAnswerTakesLongerThanItMay) {
