@@ -95,6 +95,13 @@ struct Daemon::Parts {
     metrics.AddRoutes(&router);
     pages.AddRoutes(&router);
   }
+  Parts(const Parts&) = delete;
+  Parts& operator=(const Parts&) = delete;
+  // A daemon that hangs does not hold up the end.
+  ~Parts() {
+    fetcher->Abort();
+    quick_fetcher->Abort();
+  }
 
   CallStats calls;
   CallStats requests;

@@ -19,6 +19,9 @@ class Fetcher {
 
   // A command without a body; what a 200 says does not matter.
   virtual Status Post(const std::string& url) = 0;
+
+  // Calls under way end soon, later ones at once, with errors: for a program that stops.
+  virtual void Abort() {}
 };
 
 }  // namespace nsq::admin

@@ -33,6 +33,8 @@ class HttpFetcher : public Fetcher {
     return status;
   }
 
+  void Abort() override { client_.Abort(); }
+
  private:
   void Count(const Status& status, SteadyTime start) {
     const char* outcome = status.ok()                           ? "ok"

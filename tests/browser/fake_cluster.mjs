@@ -8,6 +8,7 @@ function listen(answer) {
   const server = createServer((request, response) => {
     const url = new URL(request.url, 'http://x');
     const body = answer(url, request.method);
+    if (body === undefined) return; // hangs
     if (body === null) {
       response.writeHead(404).end('{"message":"TOPIC_NOT_FOUND"}');
       return;
@@ -54,6 +55,8 @@ export class Nsqd {
       this.told.push(url.pathname + url.search);
       return this.refuse ? null : '';
     }
+    if (this.hangs) return undefined;
+    if (this.rubbish) return this.rubbish;
     if (url.pathname !== '/stats') return null;
     const wanted = url.searchParams.get('topic');
     const topics = this.topics.filter((t) => !wanted || t.topic_name === wanted);
@@ -61,7 +64,7 @@ export class Nsqd {
   }
 
   producer() {
-    return { remote_address: '127.0.0.1:1', hostname: 'host', broadcast_address: '127.0.0.1', tcp_port: this.port, http_port: this.port, version: '1.3.0' };
+    return { remote_address: '127.0.0.1:1', hostname: 'host', broadcast_address: '127.0.0.1', tcp_port: this.port, http_port: this.port, version: '1.3.0', draining: this.draining };
   }
 
   stop() {

@@ -339,3 +339,185 @@ test('draws its charts, and nothing is fetched from elsewhere', async () => {
   await becomes(page.locator('.chart').first(), /In.*Out/s);
   assert.deepEqual([...hosts], [new URL(admin.url).host]);
 });
+
+test('several topics and channels are emptied or deleted together, and the question says what goes', async () => {
+  a.topics.push(topic('spare', { depth: 3, channels: [channel('x', { depth: 40, in_flight_count: 2, clients: [client({})] })] }));
+  await page.goto(admin.url);
+  await page.getByRole('checkbox', { name: 'Select topic spare' }).check();
+  await page.getByRole('checkbox', { name: 'Select channel spare / x' }).check();
+  await page.getByRole('checkbox', { name: 'Select channel orders / billing' }).check();
+  const bar = page.getByRole('region', { name: 'Selected' });
+  await becomes(bar.locator('span'), '1 topic and 2 channels selected');
+  await bar.getByRole('button', { name: 'Empty' }).click();
+  await becomes(page.getByRole('dialog'), /57 messages will be dropped/);
+  await page.keyboard.press('Escape');
+  await bar.getByRole('button', { name: 'Delete' }).click();
+  const dialog = page.getByRole('dialog', { name: /Delete 1 topic and 2 channels/ });
+  await becomes(dialog, /Lost on every node: 57 messages, 1 channel and the connections of 3 consumers/);
+  await becomes(dialog.locator('.items'), /orders \/ billing \(12 messages and the connections of 2 consumers\)/);
+  assert.equal(await dialog.getByRole('button', { name: 'Delete' }).isDisabled(), true);
+  b.refuse = true;
+  await dialog.getByRole('textbox').fill('delete');
+  await dialog.getByRole('button', { name: 'Delete' }).click();
+  await becomes(page.getByRole('status').first(), /Deleted 2 of 2:.*orders \/ billing: WARNING: got response 404/s);
+  // The channel of a topic that goes is not told by itself.
+  assert.deepEqual(a.told.sort(), ['/channel/delete?topic=orders&channel=billing', '/topic/delete?topic=spare']);
+  assert.equal(await bar.count(), 0, 'nothing is selected any more');
+  assert.deepEqual(complaints, []);
+});
+
+test('charts begin with what the server remembers', async () => {
+  const watched = await startAdmin(`-lookupd-http-address=${lookupd.address}`, '-sample-interval=100ms');
+  try {
+    // Points are kept some five seconds apart.
+    const deadline = Date.now() + 30000;
+    let past = { times: [] };
+    while (past.times.length < 2 && Date.now() < deadline) {
+      past = await (await page.request.get(`${watched.url}/api/history?topic=orders`)).json();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    assert.deepEqual(past.topics.orders.channels.billing.depth, [12, 12]);
+    await page.goto(`${watched.url}/topics/orders/billing`);
+    await page.locator('.chart canvas').first().waitFor();
+    await becomes(tile('Depth'), '12');
+    await page.locator('.tile', { hasText: 'Depth' }).locator('path').waitFor({ state: 'attached' });
+  } finally {
+    await watched.stop();
+  }
+});
+
+test('shows latency where nsqd measures it', async () => {
+  a.topics[0].channels[0].e2e_processing_latency = { count: 10, percentiles: [{ quantile: 0.99, value: 250e6 }, { quantile: 0.5, value: 3e6 }] };
+  b.topics[0].channels[0].e2e_processing_latency = { count: 30, percentiles: [{ quantile: 0.99, value: 50e6 }, { quantile: 0.5, value: 1e6 }] };
+  await page.goto(admin.url);
+  await becomes(cell('billing', 'Latency'), '100 ms');
+  await page.goto(`${admin.url}/topics/orders/billing`);
+  await becomes(tile('p99 latency'), '100 ms');
+  await becomes(tile('p50 latency'), '1.5 ms');
+  await becomes(page.locator('.chart', { hasText: 'Latency' }), /p99/);
+});
+
+test('a node shows its connections and what takes no messages any more', async () => {
+  a.draining = true;
+  a.topics[0].channels[0].clients[0] = client({ hostname: 'worker-7', tls: true, tls_version: 'TLS1.3', ready_count: 0, user_agent: 'agent/7' });
+  await page.goto(`${admin.url}/nodes/${a.address}`);
+  await becomes(page.getByRole('heading', { level: 1 }), /draining/);
+  const connection = page.getByRole('row', { name: /worker-7:5000/ });
+  await becomes(connection, /orders \/ billing.*agent\/7.*TLS 1\.3/s);
+  await becomes(connection.locator('td[data-label="Connected"]'), /1 min 3\d s/);
+  await page.getByRole('searchbox', { name: 'Filter consumers' }).fill('nobody');
+  await connection.waitFor({ state: 'detached' });
+  await page.goto(`${admin.url}/nodes`);
+  await page.getByRole('searchbox', { name: 'Filter nodes' }).fill(b.address);
+  await row(a.address).waitFor({ state: 'detached' });
+  assert.equal(await row(b.address).count(), 1);
+});
+
+test('a channel is added on the topic page, and taken off one node there', async () => {
+  await page.goto(`${admin.url}/topics/orders`);
+  await page.getByRole('button', { name: 'Add channel' }).click();
+  await page.getByLabel('Channel', { exact: true }).fill('fresh');
+  await page.getByRole('button', { name: 'Create' }).click();
+  await becomes(page.getByRole('status').first(), /Created channel fresh of topic orders/);
+  assert.deepEqual(a.told, ['/channel/create?topic=orders&channel=fresh']);
+  await row(b.address).getByRole('button', { name: 'Tombstone' }).click();
+  await becomes(page.getByRole('dialog'), /7 messages there will be lost/);
+  await page.getByRole('dialog').getByRole('textbox').fill('orders');
+  await page.getByRole('dialog').getByRole('button', { name: 'Tombstone' }).click();
+  await becomes(page.getByRole('status').first(), /Tombstoned orders/);
+  assert.deepEqual(b.told, ['/channel/create?topic=orders&channel=fresh', '/topic/delete?topic=orders']);
+});
+
+test('one forgotten channel is deleted without its topic', async () => {
+  lookupd.moreTopics = ['gone'];
+  lookupd.channels = ['left', 'other#ephemeral'];
+  await page.goto(`${admin.url}/lookup`);
+  await page.getByRole('button', { name: 'Delete channel other#ephemeral of topic gone' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await becomes(page.getByRole('status').first(), /Deleted channel other#ephemeral/);
+  assert.deepEqual(lookupd.told, ['/channel/delete?topic=gone&channel=other%23ephemeral']);
+});
+
+test('the keyboard leads everywhere', async () => {
+  await page.goto(admin.url);
+  await row('orders').waitFor();
+  await page.keyboard.press('g');
+  await page.keyboard.press('n');
+  await becomes(page.getByRole('heading', { level: 1 }), 'Nodes');
+  await page.keyboard.press('?');
+  await page.getByRole('dialog', { name: 'Keyboard' }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('/');
+  await page.keyboard.type('gn');
+  assert.equal(await page.getByRole('searchbox').first().inputValue(), 'gn', 'letters typed are letters');
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('g');
+  await page.keyboard.press('l');
+  await becomes(page.getByRole('heading', { level: 1 }), 'Lookup');
+  await page.goto(admin.url);
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Skip to content');
+});
+
+test('every control has a name and every picture a text', async () => {
+  lookupd.moreTopics = ['gone'];
+  for (const path of ['/', '/topics/orders', '/topics/orders/billing', '/nodes', `/nodes/${a.address}`, '/lookup', '/counter']) {
+    await page.goto(admin.url + path);
+    await page.locator('main h1').first().waitFor({ state: 'attached' });
+    const nameless = await page.evaluate(() => [...document.querySelectorAll('button, a, input, select, img, [role=img]')]
+      .filter((e) => !(e.getAttribute('aria-label') || e.labels?.length || e.alt || e.textContent.trim() || e.title)).map((e) => e.outerHTML));
+    assert.deepEqual(nameless, [], path);
+    assert.equal(await page.locator('h1').count(), 1, path);
+  }
+});
+
+test('a node that never answers, or answers rubbish, is named and the rest is shown', async () => {
+  b.rubbish = '<html>not nsqd</html>';
+  await page.goto(admin.url);
+  await becomes(page.locator('.problems li').first(), new RegExp(`nsqd ${b.address} is down: answer is no JSON`));
+  await becomes(cell('billing', 'Depth'), '5');
+  b.rubbish = undefined;
+  b.hangs = true;
+  await becomes(page.locator('.problems li').first(), new RegExp(`nsqd ${b.address} is down: no answer in time`));
+  await becomes(cell('billing', 'Depth'), '5');
+  await page.goto(`${admin.url}/topics/unknown`);
+  await becomes(page.locator('.notice'), /No node of this cluster has this topic/);
+  await page.goto(`${admin.url}/topics/orders/unknown`);
+  await becomes(page.locator('.notice'), /No node that answers has this channel/);
+  await page.goto(`${admin.url}/nodes/1.2.3.4:5`);
+  await becomes(page.locator('.notice'), /No such node in this cluster/);
+  assert.deepEqual(complaints.filter((c) => !c.includes('404')), []);
+});
+
+test('graphite draws its graphs when there is one', async () => {
+  const asked = [];
+  const graphite = await import('node:http').then(({ createServer }) => createServer((request, response) => {
+    asked.push(decodeURIComponent(request.url));
+    response.setHeader('Content-Type', 'image/png');
+    response.setHeader('Cross-Origin-Resource-Policy', 'cross-origin');
+    response.end(Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64'));
+  }));
+  await new Promise((resolve) => graphite.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${graphite.address().port}`;
+  for (const [flags, base] of [[[`-graphite-url=${url}`], ''], [[`-graphite-url=${url}`, '-proxy-graphite', '-base-path=/ops'], '/ops']]) {
+    const graphed = await startAdmin(`-lookupd-http-address=${lookupd.address}`, ...flags);
+    try {
+      asked.length = 0;
+      complaints.length = 0;
+      await page.goto(`${graphed.url}${base}/topics/orders/billing?t=24h`);
+      const picture = page.getByRole('img', { name: 'Depth over the last 24h' });
+      await picture.scrollIntoViewIfNeeded();
+      for (let i = 0; i < 100 && !await picture.evaluate((e) => e.complete && e.naturalWidth > 0); i += 1) await new Promise((resolve) => setTimeout(resolve, 50));
+      assert.ok(await picture.evaluate((e) => e.naturalWidth > 0), 'the picture was let in');
+      assert.ok(asked.some((u) => u.startsWith('/render?') && u.includes('from=-24h') && u.includes('target=summarize(sumSeries(stats.gauges.nsq.*.topic.orders.channel.billing.depth),"60sec","avg")')), asked.join('\n'));
+      await page.getByLabel("Time span of graphite's graphs").selectOption('off');
+      await picture.waitFor({ state: 'detached' });
+      assert.deepEqual(complaints, []);
+    } finally {
+      await graphed.stop();
+      await page.evaluate(() => localStorage.clear());
+    }
+  }
+  graphite.closeAllConnections();
+  graphite.close();
+});
