@@ -5,13 +5,16 @@
 #include <string_view>
 #include <vector>
 
+#include "common/debug/debug_routes.h"
 #include "common/http/exchange.h"
 #include "common/http/router.h"
 #include "common/log.h"
+#include "common/metrics/exposition.h"
 #include "common/strings.h"
 #include "common/version.h"
 #include "common/wire/names.h"
 #include "lookupd/json_text.h"
+#include "lookupd/metrics_page.h"
 
 namespace nsq::lookupd {
 namespace {
@@ -74,6 +77,15 @@ void HttpApi::AddRoutes(http::Router* router) {
   add(Method::kGet, "/nodes", [this](Exchange& exchange) { Nodes(exchange); });
   add(Method::kGet, "/debug",
       [this](Exchange& exchange) { exchange.Json(DebugJson(db_->DumpAll())); });
+  router->Add(
+      Method::kGet, "/metrics",
+      [this](std::unique_ptr<Exchange> exchange) {
+        exchange->Answer(
+            {200, metrics::kContentType, MetricsText(db_->Count(Now()), Report()), false});
+      },
+      http::Access::kQuiet);
+  AddDebugRoutes({"nsqlookupd", [this](const DebugSource::Done& done) { done({Report()}); }},
+                 router);
   add_reading(Method::kPost, "/topic/create",
               [this](Exchange& exchange) { CreateTopic(exchange); });
   add_reading(Method::kPost, "/topic/delete",
@@ -84,6 +96,14 @@ void HttpApi::AddRoutes(http::Router* router) {
               [this](Exchange& exchange) { CreateChannel(exchange); });
   add_reading(Method::kPost, "/channel/delete",
               [this](Exchange& exchange) { DeleteChannel(exchange); });
+}
+
+LoopReport HttpApi::Report() const {
+  LoopReport report;
+  report.name = loop_.name();
+  report.stats = loop_.stats();
+  report.connections = connections_();
+  return report;
 }
 
 void HttpApi::Channels(Exchange& exchange) {

@@ -1,7 +1,11 @@
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <memory>
+#include <utility>
 
+#include "common/debug/loop_report.h"
 #include "common/event/event_loop.h"
 #include "lookupd/registration_db.h"
 
@@ -14,7 +18,8 @@ namespace nsq::lookupd {
 
 // The HTTP routes: what consumers, nsqd and nsqadmin ask, and what nsqadmin and people order.
 //
-//   GET   /ping /livez /readyz /info /topics /channels /lookup /nodes /debug
+//   GET   /ping /livez /readyz /info /topics /channels /lookup /nodes /debug /metrics
+//         /debug/pprof/*: common/debug
 //   POST  /topic/create /topic/delete /topic/tombstone /channel/create /channel/delete
 //
 // Parameters stand in the query alone; bodies are ignored.
@@ -22,7 +27,9 @@ namespace nsq::lookupd {
 // Home: its loop, which is the database's. Outlives the routers that it has added itself to.
 class HttpApi {
  public:
-  HttpApi(EventLoop& loop, RegistrationDb* db) : loop_(loop), db_(db) {}
+  // `connections`: how many nsqds are connected, for statistics.
+  HttpApi(EventLoop& loop, RegistrationDb* db, std::function<size_t()> connections)
+      : loop_(loop), db_(db), connections_(std::move(connections)) {}
   HttpApi(const HttpApi&) = delete;
   HttpApi& operator=(const HttpApi&) = delete;
 
@@ -38,10 +45,13 @@ class HttpApi {
   void CreateChannel(http::Exchange& exchange);
   void DeleteChannel(http::Exchange& exchange);
 
+  LoopReport Report() const;
+
   Moment Now() { return {loop_.Now(), loop_.WallClock()}; }
 
   EventLoop& loop_;
   RegistrationDb* const db_;
+  const std::function<size_t()> connections_;
 };
 
 }  // namespace nsq::lookupd

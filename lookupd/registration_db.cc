@@ -263,6 +263,27 @@ std::vector<RegistrationDb::NodeView> RegistrationDb::Nodes(Moment now) const {
   return nodes;
 }
 
+RegistrationDb::Figures RegistrationDb::Count(Moment now) const {
+  home_.Assert();
+  Figures figures;
+  for (const auto& [name, topic] : topics_) {
+    TopicFigures one;
+    one.name = name;
+    one.channels = topic.channels.size();
+    for (const Producer& producer : topic.producers) {
+      if (IsHidden(producer, now)) {
+        ++one.tombstones;
+      } else if (IsActive(StateOf(producer.id), now)) {
+        ++one.producers;
+      }
+    }
+    figures.topics.push_back(one);
+  }
+  figures.nodes = peers_.size();
+  for (const auto& [id, state] : peers_) figures.inactive_nodes += IsActive(state, now) ? 0 : 1;
+  return figures;
+}
+
 RegistrationDb::Dump RegistrationDb::DumpAll() const {
   home_.Assert();
   Dump dump;

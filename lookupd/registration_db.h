@@ -88,6 +88,17 @@ class RegistrationDb {
     WallTime last_update;
     std::optional<WallTime> tombstoned_at;  // stays when the tombstone has expired
   };
+  struct TopicFigures {
+    std::string_view name;
+    uint64_t producers = 0;   // active ones without a tombstone
+    uint64_t tombstones = 0;  // that hide a producer now
+    uint64_t channels = 0;
+  };
+  struct Figures {
+    std::vector<TopicFigures> topics;
+    uint64_t nodes = 0;
+    uint64_t inactive_nodes = 0;  // of them
+  };
   using Dump = std::map<std::string, std::vector<DumpedProducer>>;
 
   // `home` outlives the database.
@@ -130,6 +141,8 @@ class RegistrationDb {
   std::optional<LookupView> Lookup(std::string_view topic, Moment now) const;
   // All active peers, tombstones or not.
   std::vector<NodeView> Nodes(Moment now) const;
+  // For statistics.
+  Figures Count(Moment now) const;
   // Everything with a producer, active or not, by "category:key:subkey".
   Dump DumpAll() const;
 

@@ -29,7 +29,7 @@ struct DebugSource {
   using Done = std::function<void(std::vector<LoopReport>)>;
 
   std::string program;  // "nsqd"
-  // Calls `done` once, later, on the loop that asked.
+  // Calls `done` once, now or later, on the loop that asked.
   std::function<void(Done done)> loops;
 };
 

@@ -25,6 +25,7 @@
 #include "nsqd/daemon/drain.h"
 #include "nsqd/daemon/lookup/lookup_peers.h"
 #include "nsqd/daemon/loop_backend.h"
+#include "nsqd/daemon/memory_trimmer.h"
 #include "nsqd/daemon/statsd/statsd_pusher.h"
 #include "nsqd/http/api.h"
 #include "nsqd/storage/go_import.h"
@@ -201,6 +202,7 @@ Daemon::~Daemon() {
   drain_.reset();
   lookup_->Stop();
   statsd_.reset();
+  trimmer_.reset();
   for (const auto& worker : workers_) {
     worker->loop.Adopt();
     worker->http.reset();
@@ -348,6 +350,7 @@ void Daemon::Serve() {
   peers->SetAddresses(lookupd_addresses());
   lookup_->Start(std::move(peers));
   StartStatsd();
+  trimmer_ = std::make_unique<MemoryTrimmer>(loop, *pool_);
 
   ServeHttp();
   NSQ_LOG(kInfo, "TCP: listening on ", LocalAddress(tcp_socket_.get()));
@@ -506,6 +509,7 @@ void Daemon::OnPhaseDone() {
   NSQ_LOG(kInfo, "NSQ: stopping subsystems");
   lookup_->Stop();
   statsd_.reset();
+  trimmer_.reset();
   for (const auto& worker : workers_) worker->loop.Stop();
 }
 

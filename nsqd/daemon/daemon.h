@@ -33,6 +33,7 @@ namespace nsq::nsqd {
 class AuthDesk;
 class Drain;
 
+class MemoryTrimmer;
 class StatsdPusher;
 
 // What is bound: -1 for a Unix socket, 0 when off.
@@ -114,6 +115,7 @@ class Daemon {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<LookupDesk> lookup_;
   std::unique_ptr<StatsdPusher> statsd_;
+  std::unique_ptr<MemoryTrimmer> trimmer_;
   // All go before the loops they write to. A nsqlookupd that hangs must not hold up a disk.
   std::unique_ptr<HelperPool> pool_;
   std::unique_ptr<HelperPool> lookup_pool_;

@@ -161,7 +161,7 @@ class Shard : public Broker, private TopicObserver {
   void OnActed(uint64_t number, const Backend::ActionResult& result);
   DaemonStats StatsHere(const StatsFilter& filter) const NSQ_REQUIRES(home_);
   void OnStats(uint64_t number, DaemonStats part);
-  MetricsPart MetricsHere(bool topics) const NSQ_REQUIRES(home_);
+  MetricsPart MetricsHere() const NSQ_REQUIRES(home_);
   void OnMetrics(uint64_t number, size_t shard, MetricsPart part);
   void BackupHere(Shard* from, uint64_t number, const std::string& path) NSQ_REQUIRES(home_);
   void OnBackedUp(uint64_t number, const Backend::BackupResult& part);

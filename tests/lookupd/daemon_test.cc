@@ -18,6 +18,7 @@
 #include "common/event/unique_fd.h"
 #include "common/strings.h"
 #include "lookupd/session_v1.h"
+#include "tests/common/metrics/exposition_parser.h"
 
 namespace nsq::lookupd {
 namespace {
@@ -444,6 +445,28 @@ TEST(DaemonStartTest, AllInterfacesMeansBothFamilies) {
       EXPECT_TRUE(SocketError(fd->get()).ok()) << address;
     }
   }
+}
+
+TEST_F(DaemonTest, MetricsCountTheDirectory) {
+  EXPECT_EQ(Post("/channel/create?topic=a&channel=c"), "200 ");
+  EXPECT_EQ(Post("/topic/create?topic=b%23ephemeral"), "200 ");
+  const std::string answer = Get("/metrics");
+  ASSERT_THAT(answer, StartsWith("200 "));
+  const metrics::ParseResult result = metrics::ParseExposition(answer.substr(4));
+  ASSERT_EQ(result.error, "");
+  const metrics::ParsedPage& page = result.page;
+  EXPECT_EQ(page.Find("nsq_lookupd_topics"), 2);
+  EXPECT_EQ(page.Find("nsq_lookupd_channels"), 1);
+  EXPECT_EQ(page.Find("nsq_lookupd_nodes"), 0);
+  EXPECT_EQ(page.Find("nsq_lookupd_topic_channels", {{"topic", "a"}}), 1);
+  EXPECT_EQ(page.Find("nsq_lookupd_topic_producers", {{"topic", "b#ephemeral"}}), 0);
+  EXPECT_EQ(page.Find("nsq_loop_connections", {{"loop", "0"}}), 0);
+}
+
+TEST_F(DaemonTest, PprofSaysWhatThereIs) {
+  EXPECT_THAT(Get("/debug/pprof/goroutine"), StartsWith("200 nsqlookupd: event loops\n"));
+  EXPECT_THAT(Get("/debug/pprof/heap"), HasSubstr("malloc_info:"));
+  EXPECT_THAT(Get("/debug/pprof/"), StartsWith("200 <html>"));
 }
 
 }  // namespace

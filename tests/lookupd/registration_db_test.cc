@@ -491,5 +491,27 @@ TEST(RegistrationDbModelTest, RandomOperationsAgreeWithTheNaiveDb) {
   }
 }
 
+TEST_F(RegistrationDbTest, CountsWhatConsumersAreTold) {
+  db_.Register(kA, "t", "c");
+  db_.Register(kB, "t", "");
+  db_.CreateChannel("empty", "x");
+  db_.Tombstone("t", "b:4151", now_);
+  auto figures = db_.Count(now_);
+  ASSERT_EQ(figures.topics.size(), 2u);
+  EXPECT_EQ(figures.topics[0].name, "empty");
+  EXPECT_EQ(figures.topics[0].producers, 0u);
+  EXPECT_EQ(figures.topics[0].channels, 1u);
+  EXPECT_EQ(figures.topics[1].producers, 1u);
+  EXPECT_EQ(figures.topics[1].tombstones, 1u);
+  EXPECT_EQ(figures.nodes, 2u);
+  EXPECT_EQ(figures.inactive_nodes, 0u);
+  Advance(kTimeout + seconds(1));
+  db_.Ping(kB, now_);
+  figures = db_.Count(now_);
+  EXPECT_EQ(figures.inactive_nodes, 1u);
+  EXPECT_EQ(figures.topics[1].producers, 1u) << "b's tombstone has expired, a is silent";
+  EXPECT_EQ(figures.topics[1].tombstones, 0u);
+}
+
 }  // namespace
 }  // namespace nsq::lookupd
