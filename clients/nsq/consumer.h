@@ -122,8 +122,8 @@ class Consumer {
   // Expected<Message> m = co_await consumer.AwaitReceive();
   Receiving AwaitReceive();
 
-  // Whether some connection has 85 % or more of what it may have in flight: whoever collects
-  // messages should answer them now.
+  // Whether nothing more may come until something is answered: all that was received has been
+  // taken, and some connection has 85 % or more of what it may have in flight.
   bool IsStarved() const;
 
   // The number to have in flight at most; 0 pauses.

@@ -273,7 +273,7 @@ Expected<std::vector<Message>> ConsumerCore::ReceiveBatch(size_t max, Duration l
       batch.push_back(std::move(*message));
       continue;
     }
-    if (IsStarved() || no_more_) break;
+    if (Starved() || no_more_) break;
     if (!queue_changed_.wait_until(lock, deadline,
                                    [this] { return no_more_ || !queue_.empty(); })) {
       break;
@@ -299,6 +299,15 @@ void ConsumerCore::ReceiveLater(Received received) {
 }
 
 bool ConsumerCore::IsStarved() const {
+  {
+    // What lies there can be had without answering anything.
+    const std::lock_guard<std::mutex> lock(queue_mutex_);
+    if (!queue_.empty()) return false;
+  }
+  return Starved();
+}
+
+bool ConsumerCore::Starved() const {
   const std::lock_guard<std::mutex> lock(sources_mutex_);
   return std::any_of(sources_.begin(), sources_.end(), [](const auto& source) {
     const int in_flight = source->in_flight.load(std::memory_order_relaxed);

@@ -94,6 +94,7 @@ class ConsumerCore final : public Resident, public std::enable_shared_from_this<
   // Takes what is due to be handled; empty when nothing is left or the consumer stops.
   std::optional<Message> TakeQueued(std::unique_lock<std::mutex>* lock);
   bool GiveUp(Message* message);
+  bool Starved() const;  // of connections: the queue not looked at
   void Handle(Message message);
   Expected<Message> NoMore() const;
   void Log(Severity severity, Event event, std::string text, const std::string& nsqd = "") const;

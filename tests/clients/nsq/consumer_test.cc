@@ -41,6 +41,12 @@ class Gate {
   bool open_ = false;
 };
 
+FakeNsqd::Script OneByOne() {
+  FakeNsqd::Script script;
+  script.wait_for_answer = true;
+  return script;
+}
+
 Outcome ByBody(Message& message, const std::stop_token& /*stop*/) {
   if (message.body() == "bad") return Outcome::Requeue();
   if (message.body() == "later") {
@@ -83,7 +89,7 @@ void AddAll(FakeNsqd* nsqd, const Strings& bodies) {
 }
 
 TEST_F(ConsumerTest, FailuresBackOffAndSuccessesComeBack) {
-  FakeNsqd nsqd;
+  FakeNsqd nsqd(OneByOne());
   AddAll(&nsqd, {"good", "good", "good", "bad", "bad", "good", "good"});
   Consumer consumer = Open(OptionsFor({nsqd.address()}, 5));
   ASSERT_TRUE(consumer.Start(ByBody));
@@ -93,7 +99,7 @@ TEST_F(ConsumerTest, FailuresBackOffAndSuccessesComeBack) {
 }
 
 TEST_F(ConsumerTest, RequeueWithoutPenaltyRepeatsTheLevel) {
-  FakeNsqd nsqd;
+  FakeNsqd nsqd(OneByOne());
   AddAll(&nsqd, {"bad", "later", "good"});
   Consumer consumer = Open(OptionsFor({nsqd.address()}, 1));
   ASSERT_TRUE(consumer.Start(ByBody));
@@ -102,7 +108,7 @@ TEST_F(ConsumerTest, RequeueWithoutPenaltyRepeatsTheLevel) {
 }
 
 TEST_F(ConsumerTest, BackoffOutlivesTheConnection) {
-  FakeNsqd nsqd;
+  FakeNsqd nsqd(OneByOne());
   AddAll(&nsqd, {"bad"});
   ConsumerOptions options = OptionsFor({nsqd.address()}, 5);
   options.client.backoff_multiplier = milliseconds(300);
@@ -263,7 +269,7 @@ TEST_F(ConsumerTest, HandlersThatAreBusyDoNotKeepHeartbeatsWaiting) {
 }
 
 TEST_F(ConsumerTest, GivesUpAfterMaxAttempts) {
-  FakeNsqd nsqd;
+  FakeNsqd nsqd(OneByOne());
   nsqd.Add("last", 5);
   nsqd.Add("too often", 6);
   std::mutex mutex;
@@ -343,6 +349,28 @@ TEST_F(ConsumerTest, ABatchEndsWhenNoMoreCanCome) {
   EXPECT_GE(batch->size(), 17u);
   for (Message& message : *batch) EXPECT_TRUE(message.Finish());
   EXPECT_FALSE(consumer.IsStarved() && batch->size() == 20);
+}
+
+TEST_F(ConsumerTest, StarvedIsOnlyWhoHasTakenWhatCame) {
+  FakeNsqd::Script script;
+  script.message_interval = Duration::zero();
+  FakeNsqd nsqd(script);
+  for (int i = 0; i < 10; ++i) nsqd.Add("x");
+  Consumer consumer = Open(OptionsFor({nsqd.address()}, 10));
+  ASSERT_TRUE(consumer.Start());
+  std::vector<Message> taken;
+  const SteadyTime deadline = std::chrono::steady_clock::now() + kPatience;
+  while (consumer.status().received < 10 && std::chrono::steady_clock::now() < deadline) {
+  }
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_FALSE(consumer.IsStarved()) << i;
+    auto message = consumer.Receive(kPatience);
+    ASSERT_TRUE(message);
+    taken.push_back(std::move(*message));
+  }
+  EXPECT_TRUE(consumer.IsStarved());
+  for (Message& message : taken) EXPECT_TRUE(message.Finish());
+  EXPECT_FALSE(consumer.IsStarved());
 }
 
 TEST_F(ConsumerTest, AMessageOutlivesItsConsumer) {

@@ -33,6 +33,7 @@ struct FakeNsqd::Client {
   bool magic_seen = false;
   bool identified = false;
   int rdy = 0;
+  int in_flight = 0;
   bool closing = false;
   SteadyTime next_message;
   SteadyTime next_heartbeat;
@@ -126,6 +127,7 @@ void FakeNsqd::Serve(const std::shared_ptr<Client>& client) {
       client->SendFrame(0, kHeartbeat);
     }
     if (client->rdy == 0 || Now() < client->next_message) continue;
+    if (script_.wait_for_answer && client->in_flight > 0) continue;
     std::string frame;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
@@ -138,6 +140,7 @@ void FakeNsqd::Serve(const std::shared_ptr<Client>& client) {
       messages_.pop_front();
     }
     client->next_message = Now() + script_.message_interval;
+    ++client->in_flight;
     client->Send(frame);
   }
   ::shutdown(client->fd.get(), SHUT_RDWR);
@@ -187,6 +190,7 @@ void FakeNsqd::OnCommand(Client* client, const std::string& line, const std::str
   } else {
     Note(line);
   }
+  if (word == "FIN" || word == "REQ") --client->in_flight;
   if (word == "IDENTIFY") {
     {
       const std::lock_guard<std::mutex> lock(mutex_);

@@ -37,6 +37,7 @@ class FakeNsqd {
     // What to answer a publish with: a response, an error ("E_..."), "" for nothing, or "close".
     std::function<std::string(const std::string& command)> on_publish;
     Duration message_interval = milliseconds(20);
+    bool wait_for_answer = false;  // one message in flight: no race of RDY 0 with the next one
   };
 
   explicit FakeNsqd(Script script);
