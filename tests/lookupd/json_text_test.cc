@@ -56,6 +56,15 @@ TEST(JsonTextTest, LookupHasEightMembersInOrder) {
                 R"("topology_zone":"","topology_region":""}]})");
 }
 
+TEST(JsonTextTest, OnlyWhoDrainsIsSaidTo) {
+  Peer peer = NodeA();
+  peer.draining = true;
+  EXPECT_EQ(LookupJson({{}, {&peer}}),
+            std::string(R"({"channels":[],"producers":[)") + kNodeA + R"(,"draining":true}]})");
+  EXPECT_EQ(NodesJson({{&peer, {}}}), std::string(R"({"producers":[)") + kNodeA +
+                                          R"(,"draining":true,"tombstones":[],"topics":[]}]})");
+}
+
 TEST(JsonTextTest, NodesHasAsManyTombstonesAsTopics) {
   const Peer peer = NodeA();
   EXPECT_EQ(NodesJson({{&peer, {{"t1", true}, {"t2", false}}}}),

@@ -113,6 +113,35 @@ TEST(StatsJsonTest, DeliveriesAreLeftOutWhileThereAreNone) {
   EXPECT_EQ(json.find("global_msg_count"), std::string::npos) << json;
 }
 
+TEST(StatsJsonTest, DeliveriesNearbyAreToldApart) {
+  StatsPage page = SamplePage();
+  ChannelStats& channel = page.stats.topics[0].channels[0];
+  channel.delivered_count = 10;
+  channel.zone_local_count = 5;
+  channel.region_local_count = 3;
+  std::string json = StatsJson(page);
+  EXPECT_NE(json.find(R"("zone_local_msg_count":5,"region_local_msg_count":3,)"
+                      R"("global_msg_count":2,"requeue_count")"),
+            std::string::npos)
+      << json;
+  channel.zone_local_count = 7;
+  json = StatsJson(page);
+  EXPECT_EQ(json.find("global_msg_count"), std::string::npos) << json;
+}
+
+TEST(StatsJsonTest, OnlyWhatIsKnownOfAuthIsShown) {
+  StatsPage page = SamplePage();
+  EXPECT_EQ(StatsJson(page).find("auth"), std::string::npos);
+  ClientStats& producer = page.stats.producers[0];
+  producer.authed = true;
+  EXPECT_NE(StatsJson(page).find(R"(,"authed":true,"topology_zone")"), std::string::npos);
+  producer.auth_identity = "me";
+  producer.auth_identity_url = "http://me";
+  EXPECT_NE(StatsJson(page).find(R"(,"authed":true,"auth_identity":"me",)"
+                                 R"("auth_identity_url":"http://me","topology_zone")"),
+            std::string::npos);
+}
+
 TEST(StatsJsonTest, PubCountsAreThoseOfTheTopicAskedFor) {
   StatsPage page = SamplePage();
   page.stats.producers[0].pub_counts = {{"a", 1}, {"orders", 3}};
