@@ -199,7 +199,7 @@ TEST_F(ProgramTest, VersionAndHelpExitWith0) {
     for (const char* name : {"-broadcast-address", "-config", "-http-address",
                              "-inactive-producer-timeout", "-log-level", "-log-prefix",
                              "-tcp-address", "-tombstone-lifetime", "-verbose", "-version"}) {
-      EXPECT_THAT(help.log(), HasSubstr(StrCat("\n  ", name)));
+      EXPECT_THAT(help.log(), HasSubstr(StrCat("\n  -", name)));
     }
   }
 }
