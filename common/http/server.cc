@@ -22,7 +22,7 @@ class Server::Core final : public ServerConnectionOwner {
   Core(EventLoop& loop, const Router& router) : loop_(loop), router_(router) {
     loop_.home().Assert();
   }
-  ~Core() { loop_.home().Assert(); }
+  ~Core() override { loop_.home().Assert(); }
 
   void Listen(UniqueFd fd, bool over_tls);
   void UseTls(std::shared_ptr<const TlsContext> context) { tls_ = std::move(context); }

@@ -33,8 +33,7 @@ class ServerConnectionOwner {
   // It is closed: delete it, but not at once (DeferDelete).
   virtual void OnGone(ServerConnection* connection) = 0;
 
- protected:
-  ~ServerConnectionOwner() = default;
+  virtual ~ServerConnectionOwner() = default;
 };
 
 // One client of a Server: cuts what it sends into requests, has each answered before it looks at
