@@ -35,7 +35,7 @@ ConformanceTest::ConformanceTest(Kind kind, std::vector<std::string> flags)
 }
 
 ConformanceTest::~ConformanceTest() {
-  daemon_.reset();
+  process_.reset();
   if (HasFailure()) {
     std::cerr << "--- log\n" << std::ifstream(folder_ / "daemon.log").rdbuf() << "\n";
   }
@@ -59,11 +59,19 @@ void ConformanceTest::SetUp() {
   }
   const std::string program = nsqd ? "nsqd" : "nsqlookupd";
   const std::string from = Variable("NSQ_CONFORMANCE_BIN");
-  daemon_ = std::make_unique<cluster::Daemon>(from.empty() ? program : StrCat(from, "/", program),
-                                              flags_, folder_ / "daemon.log");
-  daemon_->Start();
-  tcp_port_ = daemon_->tcp_port();
-  http_port_ = daemon_->http_port();
+  flags_.emplace_back("-tcp-address=127.0.0.1:0");
+  flags_.emplace_back("-http-address=127.0.0.1:0");
+  process_ = std::make_unique<cluster::ChildProcess>(
+      from.empty() ? program : StrCat(from, "/", program), flags_, folder_ / "daemon.log");
+  tcp_port_ = PortOf("TCP");
+  http_port_ = PortOf("HTTP");
+}
+
+uint16_t ConformanceTest::PortOf(std::string_view protocol) {
+  const std::string address = process_->AwaitLogged(StrCat(protocol, ": listening on "));
+  uint16_t port = 0;
+  EXPECT_TRUE(ParseInt(std::string_view(address).substr(address.rfind(':') + 1), &port)) << address;
+  return port;
 }
 
 std::string ConformanceTest::Unique(const std::string& name) {

@@ -6,9 +6,11 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
-#include "tests/cluster/support/daemons.h"
+#include "tests/cluster/support/child_process.h"
 
 namespace nsq::conformance {
 
@@ -28,19 +30,20 @@ class ConformanceTest : public testing::TestWithParam<int> {
 
   uint16_t tcp_port() const { return tcp_port_; }
   uint16_t http_port() const { return http_port_; }
-  // A process of this test's own, which knows nothing yet.
-  bool is_fresh() const { return daemon_ != nullptr; }
-  const std::filesystem::path& folder() const { return folder_; }
-  cluster::ChildProcess& process() { return daemon_->process(); }
+  // Of a daemon with a certificate, which is always a process of the test's own.
+  uint16_t https_port() { return PortOf("HTTPS"); }
 
   // `name` and something no other test has said to this daemon.
   static std::string Unique(const std::string& name);
 
  private:
+  // As the daemon's log says.
+  uint16_t PortOf(std::string_view protocol);
+
   const Kind kind_;
   std::vector<std::string> flags_;
   std::filesystem::path folder_;
-  std::unique_ptr<cluster::Daemon> daemon_;
+  std::unique_ptr<cluster::ChildProcess> process_;
   uint16_t tcp_port_ = 0;
   uint16_t http_port_ = 0;
 };
