@@ -442,9 +442,10 @@ void Channel::WriteJournal() {
   finished_.clear();
 }
 
-ChannelState Channel::Snapshot() const {
+ChannelState Channel::Snapshot(bool sorted) const {
   home_.Assert();
   ChannelState state{number_, name_, paused_, cursor_, {}};
+  state.unfinished.reserve(unfinished());
   in_flight_.ForEach([&](const InFlight::Entry& entry) {
     state.unfinished.push_back({entry.sequence, entry.attempts, WallTime()});
   });
@@ -453,8 +454,10 @@ ChannelState Channel::Snapshot() const {
   }
   state.unfinished.insert(state.unfinished.end(), deferred_.items().begin(),
                           deferred_.items().end());
-  std::sort(state.unfinished.begin(), state.unfinished.end(),
-            [](const Unfinished& a, const Unfinished& b) { return a.sequence < b.sequence; });
+  if (sorted) {
+    std::sort(state.unfinished.begin(), state.unfinished.end(),
+              [](const Unfinished& a, const Unfinished& b) { return a.sequence < b.sequence; });
+  }
   return state;
 }
 

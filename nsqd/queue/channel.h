@@ -157,8 +157,8 @@ class Channel {
 
   // Puts what happened since the last call into the journal's batch.
   void WriteJournal();
-  // For a compaction.
-  ChannelState Snapshot() const;
+  // For a compaction. What is unfinished is sorted only if asked for.
+  ChannelState Snapshot(bool sorted = true) const;
 
   // Nothing below is needed any more.
   Sequence LowWater() const;

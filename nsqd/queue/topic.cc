@@ -19,6 +19,9 @@ constexpr size_t kExpireBudget = 8192;
 // So much of the newest segment is at most read again at a start, but for what is not synced.
 constexpr uint64_t kLeastPlaceBytes = uint64_t{4} << 20;
 
+// So many unfinished messages are sorted and written in less than a turn.
+constexpr uint64_t kCompactOnLoop = 20'000;
+
 // How often a disk that failed is tried, if nobody else does.
 constexpr Duration kProbeAfter = seconds(1);
 
@@ -56,6 +59,7 @@ Topic::Topic(const World& world, std::string name)
       world_(world),
       loop_(world.loop),
       home_(world.loop.home()),
+      handle_(std::make_shared<Handle>(Handle{this})),
       timer_(world.loop, [this] { OnTimer(); }),
       probe_timer_(world.loop, [this] { ProbeDisk(); }) {}
 
@@ -96,6 +100,7 @@ void Topic::Adopt(OpenedTopic opened) {
 
 Topic::~Topic() {
   home_.Assert();
+  handle_->topic = nullptr;
   for (const Waiter& waiter : waiters_) waiter.publisher->OnPublished(waiter.ticket, Exiting());
   for (const Waiter& waiter : syncing_) waiter.publisher->OnPublished(waiter.ticket, Exiting());
 }
@@ -271,9 +276,51 @@ void Topic::WriteJournal() {
   for (const auto& [name, channel] : channels_) channel->WriteJournal();
   if (journal_ != nullptr) {
     if (journal_->has_batch()) NoteDisk(journal_->Write(), &journal_failing_);
-    if (journal_->WantsCompaction()) NoteDisk(journal_->Compact(Snapshot()), &journal_failing_);
+    if (journal_->WantsCompaction()) CompactJournal();
   }
   ReleaseLog();
+}
+
+// A journal with a lot unfinished is sorted and written on the pool: that takes some tenths of a
+// second for a million.
+struct Topic::CompactJob : Job {
+  void Run() noexcept override { rewrite->Make(); }
+  void Open() noexcept override {
+    if (handle->topic != nullptr) {
+      handle->topic->OnCompacted(std::move(rewrite));
+    } else if (rewrite->status.ok()) {
+      // Gone with its directory, or the next start removes it.
+      const Status removed = rewrite->files->Remove(rewrite->path);
+      if (!removed.ok() && removed.code() != Code::kNotFound) NSQ_LOG(kWarn, removed.detail());
+    }
+  }
+  std::shared_ptr<Handle> handle;
+  std::unique_ptr<JournalRewrite> rewrite;
+};
+
+void Topic::CompactJournal() {
+  uint64_t unfinished = 0;
+  for (const auto& [name, channel] : channels_) unfinished += channel->unfinished();
+  if (unfinished < kCompactOnLoop || !journal_->CanCompactLater()) {
+    NoteDisk(journal_->Compact(Snapshot()), &journal_failing_);
+    return;
+  }
+  if (loop_.Now() < no_compaction_before_) return;
+  auto job = std::make_unique<CompactJob>();
+  job->handle = handle_;
+  job->rewrite = journal_->BeginCompaction(Snapshot(false));
+  world_.pool.Submit(std::move(job), &loop_);
+}
+
+void Topic::OnCompacted(std::unique_ptr<JournalRewrite> done) {
+  home_.Assert();
+  if (leaving_) {
+    (void)world_.files.Remove(done->path);
+    return;
+  }
+  const Status status = journal_->EndCompaction(std::move(done));
+  NoteDisk(status, &journal_failing_);
+  if (!status.ok()) no_compaction_before_ = loop_.Now() + kProbeAfter;
 }
 
 void Topic::ReleaseLog() {
@@ -558,7 +605,7 @@ void Topic::Close() {
   FinishClose();
 }
 
-TopicState Topic::Snapshot() const {
+TopicState Topic::Snapshot(bool sorted) const {
   TopicState state;
   state.first = first_;
   state.paused = paused_;
@@ -569,7 +616,7 @@ TopicState Topic::Snapshot() const {
   state.gaps = log_->gaps();
   for (const Held& held : held_) state.held.push_back({held.sequence, 0, held.due});
   for (const auto& [name, channel] : channels_) {
-    if (!channel->ephemeral()) state.channels.push_back(channel->Snapshot());
+    if (!channel->ephemeral()) state.channels.push_back(channel->Snapshot(sorted));
   }
   std::sort(state.channels.begin(), state.channels.end(),
             [](const auto& a, const auto& b) { return a.number < b.number; });

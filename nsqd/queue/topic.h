@@ -176,7 +176,13 @@ class Topic : private SegmentedLog::Listener {
   void ArmTimer() NSQ_REQUIRES(home_);
   void ReleaseLog() NSQ_REQUIRES(home_);
   void RemoveChannel(Channels::iterator it) NSQ_REQUIRES(home_);
-  TopicState Snapshot() const NSQ_REQUIRES(home_);
+  struct CompactJob;
+  struct Handle {
+    Topic* topic;
+  };
+  void CompactJournal() NSQ_REQUIRES(home_);
+  void OnCompacted(std::unique_ptr<JournalRewrite> done);
+  TopicState Snapshot(bool sorted = true) const NSQ_REQUIRES(home_);
   ChannelOptions MakeChannelOptions(bool memory_only) const;
   Durability durability() const NSQ_REQUIRES(home_) {
     return durability_.value_or(world_.options.durability);
@@ -223,6 +229,9 @@ class Topic : private SegmentedLog::Listener {
   Task<&Topic::Flush> flush_task_{this};
   Task<&Topic::Dispatch> dispatch_task_{this};
   Task<&Topic::WriteJournal> journal_task_{this};
+  const std::shared_ptr<Handle> handle_;  // how a job that comes back finds it, or that it is gone
+  SteadyTime no_compaction_before_ NSQ_GUARDED_BY(home_);
+
   Timer timer_;
   Timer probe_timer_;  // while the disk fails
   Timeline timeline_ NSQ_GUARDED_BY(home_);

@@ -18,6 +18,16 @@ constexpr size_t kRangesPerEntry = 512;  // keeps an entry far below a frame's s
 
 std::string OldName(const std::string& path) { return path + ".old"; }
 std::string NewName(const std::string& path) { return path + ".tmp"; }
+std::string NextName(const std::string& path) { return path + ".next"; }
+
+Status AppendAll(AppendFile& file, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const Result<size_t> n = file.Append(bytes);
+    if (!n.ok()) return n.status();
+    bytes = bytes.subspan(*n);
+  }
+  return Status();
+}
 
 Result<std::vector<std::byte>> ReadWhole(Files& files, const std::string& path) {
   const Result<std::unique_ptr<ReadFile>> file = files.OpenRead(path);
@@ -343,6 +353,7 @@ Status Journal::Write() {
   }
   if (status.ok()) {
     size_bytes_ += batch_->size_bytes();
+    if (compacting_) since_.insert(since_.end(), batch_->bytes().begin(), batch_->bytes().end());
     batch_->Clear();
     kept_bytes_ = 0;
     file_->unsynced = file_->used = true;
@@ -388,6 +399,7 @@ std::shared_ptr<SyncedFile> Journal::synced_file() const { return file_; }
 
 bool Journal::WantsCompaction() const {
   home_.Assert();
+  if (compacting_ && !must_compact_) return false;
   return must_compact_ || file_->failed ||
          size_bytes_ > std::max(kLeastCompactionBytes, kCompactionFactor * snapshot_bytes_);
 }
@@ -395,6 +407,8 @@ bool Journal::WantsCompaction() const {
 Status Journal::Compact(const TopicState& state) {
   home_.Assert();
   const std::vector<std::byte> bytes = EncodeSnapshot(state);
+  compacting_ = false;
+  since_ = {};
   if (Status status = WriteSnapshot(bytes); !status.ok()) return status;
   size_bytes_ = snapshot_bytes_ = bytes.size();
   batch_->Clear();
@@ -416,8 +430,19 @@ Status Journal::WriteSnapshot(const std::vector<std::byte>& bytes) {
     status = n.status();
     if (n.ok()) rest = rest.subspan(*n);
   }
+  if (!status.ok()) {
+    if (const Status undone = files_.Remove(fresh); !undone.ok()) {
+      NSQ_LOG(kWarn, "JOURNAL: ", undone.detail());
+    }
+    return status;
+  }
+  return PutInPlace(fresh, std::move(*file));
+}
+
+Status Journal::PutInPlace(const std::string& fresh, std::unique_ptr<AppendFile> file) {
+  Status status;
   bool moved = false;
-  if (status.ok() && file_->whole) {
+  if (file_->whole) {
     status = files_.Rename(path_, OldName(path_));
     moved = status.ok();
   }
@@ -429,9 +454,69 @@ Status Journal::WriteSnapshot(const std::vector<std::byte>& bytes) {
     }
     return status;
   }
-  file_->file = std::move(*file);
+  file_->file = std::move(file);
   file_->unsynced = file_->new_name = file_->wanted = file_->used = true;
   file_->whole = file_->failed = false;
+  return status;
+}
+
+bool Journal::CanCompactLater() const {
+  home_.Assert();
+  return !must_compact_ && !file_->failed && !compacting_ && batch_->empty();
+}
+
+std::unique_ptr<JournalRewrite> Journal::BeginCompaction(TopicState state) {
+  home_.Assert();
+  NSQ_CHECK(CanCompactLater());
+  compacting_ = true;
+  since_.clear();
+  auto rewrite = std::make_unique<JournalRewrite>();
+  rewrite->files = &files_;
+  rewrite->path = NextName(path_);
+  rewrite->state = std::move(state);
+  rewrite->number = ++rewrites_;
+  return rewrite;
+}
+
+void JournalRewrite::Make() {
+  for (ChannelState& channel : state.channels) {
+    std::sort(channel.unfinished.begin(), channel.unfinished.end(),
+              [](const Unfinished& a, const Unfinished& b) { return a.sequence < b.sequence; });
+  }
+  const std::vector<std::byte> bytes = EncodeSnapshot(state);
+  state = {};
+  size_bytes = bytes.size();
+  Result<std::unique_ptr<AppendFile>> opened = files->OpenAppend(path);
+  status = opened.status();
+  if (!status.ok()) return;
+  file = std::move(*opened);
+  status = file->Truncate(0);
+  if (status.ok()) status = AppendAll(*file, bytes);
+}
+
+Status Journal::EndCompaction(std::unique_ptr<JournalRewrite> done) {
+  home_.Assert();
+  const bool current = compacting_ && done->number == rewrites_;
+  const bool lost = must_compact_ || file_->failed;  // since_ does not have it all
+  Status status = done->status;
+  if (current) {
+    compacting_ = false;
+    if (status.ok() && !lost) status = AppendAll(*done->file, since_);
+  }
+  if (!current || lost || !status.ok()) {
+    since_ = {};
+    const Status removed = files_.Remove(done->path);
+    if (!removed.ok() && removed.code() != Code::kNotFound) {
+      NSQ_LOG(kWarn, "JOURNAL: ", removed.detail());
+    }
+    return current && !lost ? status : Status();
+  }
+  status = PutInPlace(done->path, std::move(done->file));
+  if (status.ok()) {
+    snapshot_bytes_ = done->size_bytes;
+    size_bytes_ = done->size_bytes + since_.size();
+  }
+  since_ = {};
   return status;
 }
 
@@ -451,7 +536,7 @@ Status Journal::RemoveFile() {
   home_.Assert();
   file_->file.reset();
   Status first_error;
-  for (const std::string& path : {path_, OldName(path_), NewName(path_)}) {
+  for (const std::string& path : {path_, OldName(path_), NewName(path_), NextName(path_)}) {
     const Status status = files_.Remove(path);
     if (!status.ok() && status.code() != Code::kNotFound && first_error.ok()) first_error = status;
   }

@@ -82,6 +82,23 @@ struct JournalContents {
 //   kInvalid   a version that this program does not know
 Result<JournalContents> ReadJournal(Files& files, const std::string& path, Sequence first);
 
+// A compaction whose work is done elsewhere than on the loop, for a state with a lot unfinished.
+//
+// Home: the journal's loop, but for Make: any thread.
+struct JournalRewrite {
+  // Sorts the state, writes the file under a name of its own.
+  void Make();
+
+  Files* files = nullptr;
+  std::string path;
+  TopicState state;  // what is unfinished in any order
+  uint64_t number = 0;
+
+  Status status;
+  std::unique_ptr<AppendFile> file;
+  uint64_t size_bytes = 0;
+};
+
 // What happened to a topic and its channels, so that after a crash everything unfinished comes back
 // (with its attempts and its due time) and almost nothing finished does. Messages are in the log;
 // here are only numbers. FORMAT.md has the layout.
@@ -151,6 +168,13 @@ class Journal {
   // Writes a new file that says `state`, in place of the old one. On an error the old one stays.
   Status Compact(const TopicState& state);
 
+  // The same in three steps: what is written meanwhile goes to the old file and, at the end, to the
+  // new one too. Not while CanCompactLater says no: then the old file is bad, or one is under way.
+  // A Compact or a lost batch in between makes EndCompaction drop what it is given.
+  bool CanCompactLater() const;
+  std::unique_ptr<JournalRewrite> BeginCompaction(TopicState state);
+  Status EndCompaction(std::unique_ptr<JournalRewrite> done);
+
   uint64_t size_bytes() const;
   uint64_t damaged_entries() const;
 
@@ -164,6 +188,7 @@ class Journal {
   void Begin(EntryType type, ChannelNumber number) NSQ_REQUIRES(home_);
   Status OpenFile() NSQ_REQUIRES(home_);
   Status WriteSnapshot(const std::vector<std::byte>& bytes) NSQ_REQUIRES(home_);
+  Status PutInPlace(const std::string& fresh, std::unique_ptr<AppendFile> file) NSQ_REQUIRES(home_);
 
   Files& files_;
   const std::string path_;
@@ -174,6 +199,9 @@ class Journal {
   uint64_t size_bytes_ NSQ_GUARDED_BY(home_) = 0;
   uint64_t snapshot_bytes_ NSQ_GUARDED_BY(home_) = 0;  // that the file began with
   uint64_t damaged_entries_ NSQ_GUARDED_BY(home_) = 0;
+  bool compacting_ NSQ_GUARDED_BY(home_) = false;  // between Begin- and EndCompaction
+  uint64_t rewrites_ NSQ_GUARDED_BY(home_) = 0;
+  std::vector<std::byte> since_ NSQ_GUARDED_BY(home_);  // written since BeginCompaction
   bool must_compact_ NSQ_GUARDED_BY(home_) =
       false;  // entries were dropped, or the file's end is bad
 };

@@ -150,6 +150,10 @@ Result<OpenedTopic> OpenTopic(EventLoop& loop, HelperPool& pool, Files& files, M
   const auto has = [&](std::string_view name) {
     return std::find(names->begin(), names->end(), name) != names->end();
   };
+  // Died during a compaction that the pool did.
+  if (const std::string next = std::string(kJournalName) + ".next"; has(next)) {
+    if (Status status = files.Remove(Join(options.dir, next)); !status.ok()) return status;
+  }
   const bool had_journal = has(kJournalName) || has(kOldJournalName);
   const std::optional<Sequence> oldest = OldestSegment(*names);
 

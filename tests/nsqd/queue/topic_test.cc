@@ -716,5 +716,27 @@ TEST_F(TopicTest, ABackupIsTheTopicAsItWas) {
   EXPECT_EQ(topic_->Stats({}).damaged_records, 0u);
 }
 
+TEST_F(TopicTest, AJournalWithMuchUnfinishedIsCompactedOnThePool) {
+  Open();
+  Client* const client = Subscribe("a", 1000);
+  constexpr int kRounds = 60;
+  for (int i = 0; i < kRounds; ++i) {
+    PublishOk(Bodies(2000, "later"), std::chrono::hours(1));
+    PublishOk(Bodies(100, "now"));
+    FinishAll(client);
+  }
+  Settle();
+  bool on_pool = false;
+  for (const std::string& call : files_.Calls()) {
+    on_pool |= call == "rename data/t.topic/journal.next";
+  }
+  EXPECT_TRUE(on_pool);
+  KillAndRestart();
+  EXPECT_EQ(StatsOf("a").deferred_count, 2000u * kRounds);
+  EXPECT_EQ(StatsOf("a").depth, 0u);
+  StopAndRestart();
+  EXPECT_EQ(StatsOf("a").deferred_count, 2000u * kRounds);
+}
+
 }  // namespace
 }  // namespace nsq::nsqd

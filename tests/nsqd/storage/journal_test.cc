@@ -749,5 +749,78 @@ TEST_F(JournalTest, RandomStoriesAgreeWithTheModel) {
   }
 }
 
+// --- compaction in three steps
+
+// Whatever happens between, and wherever the process dies: the same story.
+TEST_F(JournalTest, ACompactionElsewhereHasWhatWasWrittenMeanwhile) {
+  bool died = true;
+  for (uint64_t call = 0; died; ++call) {
+    SCOPED_TRACE(testing::Message() << "call " << call);
+    MakeDisk();
+    OpenWithChannel();
+    journal_->Delivered(kChannel, kFirst + 10);
+    Finish({kFirst, kFirst + 1});
+    ASSERT_TRUE(journal_->Write().ok());
+    Reopen();
+    const TopicState before = state_;
+    files_.DieAfter(files_.changes() + call, call % 2 == 1);
+    TopicState shuffled = before;
+    std::reverse(shuffled.channels[0].unfinished.begin(), shuffled.channels[0].unfinished.end());
+    ASSERT_TRUE(journal_->CanCompactLater());
+    std::unique_ptr<JournalRewrite> rewrite = journal_->BeginCompaction(shuffled);
+    EXPECT_FALSE(journal_->CanCompactLater());
+    EXPECT_FALSE(journal_->WantsCompaction());
+    Finish(kFirst + 5);
+    journal_->Delivered(kChannel, kFirst + 12);
+    const bool first = journal_->Write().ok();
+    rewrite->Make();
+    journal_->Requeued(kChannel, kFirst + 7, 3, Due(0));
+    const bool second = journal_->Write().ok();
+    const bool ended = journal_->EndCompaction(std::move(rewrite)).ok();
+    journal_->Redelivered(kChannel, kFirst + 8, 2);
+    const bool third = journal_->Write().ok();
+    died = files_.dead();
+    Reopen();
+    const auto find = [&](Sequence s) {
+      const auto& list = Channel().unfinished;
+      return std::find_if(list.begin(), list.end(),
+                          [&](const Unfinished& u) { return u.sequence == s; });
+    };
+    EXPECT_EQ(find(kFirst + 1), Channel().unfinished.end()) << "finished long ago";
+    if (first) {
+      EXPECT_EQ(Channel().cursor, kFirst + 12);
+      EXPECT_EQ(find(kFirst + 5), Channel().unfinished.end());
+    }
+    if (second) {
+      ASSERT_NE(find(kFirst + 7), Channel().unfinished.end());
+      EXPECT_EQ(find(kFirst + 7)->attempts, 3);
+    }
+    if (third) {
+      ASSERT_NE(find(kFirst + 8), Channel().unfinished.end());
+      EXPECT_EQ(find(kFirst + 8)->attempts, 2);
+    }
+    if (!died) {
+      EXPECT_TRUE(ended);
+      EXPECT_FALSE(files_.Has("t/journal.next"));
+    }
+  }
+}
+
+TEST_F(JournalTest, ACompactionInBetweenMakesTheOtherOneVoid) {
+  OpenWithChannel();
+  journal_->Delivered(kChannel, kFirst + 3);
+  ASSERT_TRUE(journal_->Write().ok());
+  Reopen();
+  std::unique_ptr<JournalRewrite> rewrite = journal_->BeginCompaction(state_);
+  rewrite->Make();
+  TopicState newer = state_;
+  newer.channels[0].unfinished.clear();
+  ASSERT_TRUE(journal_->Compact(newer).ok());
+  ASSERT_TRUE(journal_->EndCompaction(std::move(rewrite)).ok());
+  EXPECT_FALSE(files_.Has("t/journal.next"));
+  Reopen();
+  EXPECT_TRUE(Channel().unfinished.empty());
+}
+
 }  // namespace
 }  // namespace nsq::nsqd
