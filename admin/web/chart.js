@@ -16,7 +16,7 @@ const SHOWN = {
   time: (v) => nanoseconds(v),
 };
 // Of an axis: short, without a unit that every mark would repeat.
-const MARKS = { rate: count, count, time: nanoseconds };
+const MARKS = { rate, count: (v) => (Number.isInteger(v) ? count(v) : ''), time: nanoseconds };
 
 function options(width, lines, show, mark) {
   const axis = { stroke: color('--muted'), grid: { stroke: color('--grid'), width: 1 }, ticks: { show: false }, font: '11px system-ui, sans-serif' };
