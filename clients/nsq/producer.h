@@ -56,7 +56,7 @@ class Producer {
   static Expected<Producer> Open(Runtime& runtime, ProducerOptions options);
   Producer(Producer&& other) noexcept;
   Producer& operator=(Producer&& other) noexcept;
-  ~Producer();  // what is pending fails; call Stop first
+  ~Producer();  // what is pending fails, soon: call Stop first
 
   // Each blocks until the answer or the deadline (publish_timeout if none is given). Bodies are
   // borrowed for the call.

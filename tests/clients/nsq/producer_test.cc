@@ -222,6 +222,8 @@ TEST_F(ProducerTest, PendingIsBounded) {
   producer.Publish("t", "x", refused.Callback());
   EXPECT_EQ(refused.Await(1), (std::vector<std::string>{"queue full"}));
   EXPECT_EQ(CodeOf(producer.Publish("t", "x", milliseconds(50))), "queue full");
+  EXPECT_TRUE(producer.Stop(Duration::zero()));
+  EXPECT_EQ(outcomes.Await(2), (std::vector<std::string>{"outcome unknown", "outcome unknown"}));
 }
 
 // Whoever publishes one for each answer never finds the queue full.
