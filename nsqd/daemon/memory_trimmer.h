@@ -20,7 +20,7 @@ namespace nsq::nsqd {
 class TrimPolicy {
  public:
   // What is worth the trouble: and a quarter of what is in use, which comes and goes anyway.
-  static constexpr uint64_t kWorthBytes = uint64_t{16} << 20;
+  static constexpr uint64_t kWorthBytes = uint64_t{4} << 20;
   // A process that used less than a quarter of a core in the time looked at is idle; one that never
   // is gives back after so long all the same.
   static constexpr Duration kPatience = seconds(60);

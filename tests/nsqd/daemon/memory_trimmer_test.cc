@@ -26,7 +26,7 @@ TEST(TrimPolicyTest, AnIdleProcessGivesBackWhatAPeakLeft) {
 
 TEST(TrimPolicyTest, WhatIsNotResidentIsNotWorthATrim) {
   TrimPolicy policy;
-  EXPECT_FALSE(policy.Look(Heap(5 * kMiB, 400 * kMiB, 395 * kMiB), kIdle, kElapsed));
+  EXPECT_FALSE(policy.Look(Heap(5 * kMiB, 400 * kMiB, 397 * kMiB), kIdle, kElapsed));
 }
 
 TEST(TrimPolicyTest, ALargeHeapMayKeepAPartOfItself) {
@@ -49,8 +49,8 @@ TEST(TrimPolicyTest, WhatATrimCouldNotGiveBackIsLeftAlone) {
   TrimPolicy policy;
   ASSERT_TRUE(policy.Look(Heap(5 * kMiB, 400 * kMiB), kIdle, kElapsed));
   policy.Trimmed(Heap(5 * kMiB, 100 * kMiB));
-  EXPECT_FALSE(policy.Look(Heap(5 * kMiB, 110 * kMiB), kIdle, kElapsed));
-  EXPECT_TRUE(policy.Look(Heap(5 * kMiB, 120 * kMiB), kIdle, kElapsed));
+  EXPECT_FALSE(policy.Look(Heap(5 * kMiB, 103 * kMiB), kIdle, kElapsed));
+  EXPECT_TRUE(policy.Look(Heap(5 * kMiB, 105 * kMiB), kIdle, kElapsed));
   // It has been used and freed since: all of it counts again.
   policy.Trimmed(Heap(5 * kMiB, 100 * kMiB));
   EXPECT_FALSE(policy.Look(Heap(105 * kMiB, 0), kIdle, kElapsed));
