@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 #include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
 
 #include "common/strings.h"
 
@@ -43,9 +46,11 @@ class Finder {
   explicit Finder(const ClusterReport& report) : report_(report) {}
 
   std::vector<Problem> Find() {
+    ReadListings();
     for (const LookupdState& lookupd : report_.lookupds) CheckLookupd(lookupd);
     for (const NodeReport& node : report_.nodes) CheckNode(node);
     for (const TopicReport& topic : report_.topics) CheckTopic(topic);
+    ReportMissing();
     ReportForgotten();
     std::stable_sort(problems_.begin(), problems_.end(), [](const Problem& a, const Problem& b) {
       if (a.severity != b.severity) return a.severity < b.severity;
@@ -83,16 +88,11 @@ class Finder {
              StrCat("nsqd ", address, " reports: ", node.state.stats.health))
           .node = address;
     }
-    for (const LookupdState& lookupd : report_.lookupds) {
-      const std::vector<std::string>& seen_by = node.state.lookupds;
-      if (!lookupd.status.ok() ||
-          std::find(seen_by.begin(), seen_by.end(), lookupd.address) != seen_by.end()) {
-        continue;
+    const std::vector<std::string>& seen_by = node.state.lookupds;
+    for (Listing& listing : listings_) {
+      if (std::find(seen_by.begin(), seen_by.end(), listing.address) == seen_by.end()) {
+        listing.missing_nodes.push_back(address);
       }
-      Report(Severity::kWarning, "lookupd_disagreement",
-             StrCat("nsqlookupd ", lookupd.address, " does not list nsqd ", address,
-                    ": consumers that ask it will not find this node"))
-          .node = address;
     }
     if (node.state.node.draining) {
       Report(Severity::kNotice, "draining",
@@ -142,7 +142,6 @@ class Finder {
 
   // nsqlookupd forgets no topic by itself: of many, one line.
   void ReportForgotten() {
-    constexpr size_t kFew = 3;
     if (forgotten_.size() > kFew) {
       Report(Severity::kNotice, "no_producers",
              StrCat(Count(static_cast<int64_t>(forgotten_.size()), "topic"),
@@ -193,24 +192,66 @@ class Finder {
     }
   }
 
-  // A lookupd that lists a producer of the topic less than the nodes themselves say.
-  void CheckListed(const TopicReport& topic) {
+  // What a lookupd that answers lists, and what it lacks of what the nodes themselves say.
+  struct Listing {
+    std::string address;
+    std::unordered_map<std::string, std::unordered_set<std::string_view>> topics;  // by node
+    std::vector<std::string> missing_nodes;
+    std::vector<std::pair<std::string, std::string>> missing_topics;  // topic, node
+  };
+
+  void ReadListings() {
     for (const LookupdState& lookupd : report_.lookupds) {
-      if (!lookupd.status.ok() || topic.nodes.empty()) continue;
+      if (!lookupd.status.ok()) continue;
+      Listing& listing = listings_.emplace_back();
+      listing.address = lookupd.address;
+      for (const Node& node : lookupd.nodes) {
+        auto& topics = listing.topics[node.HttpAddress()];
+        for (const NodeTopic& topic : node.topics) topics.insert(topic.topic);
+      }
+    }
+  }
+
+  void CheckListed(const TopicReport& topic) {
+    for (Listing& listing : listings_) {
       for (const Load& load : topic.nodes) {
-        const auto node =
-            std::find_if(lookupd.nodes.begin(), lookupd.nodes.end(),
-                         [&load](const Node& n) { return n.HttpAddress() == load.node; });
-        if (node == lookupd.nodes.end()) continue;  // said once for the node
-        const bool listed =
-            std::any_of(node->topics.begin(), node->topics.end(),
-                        [&topic](const NodeTopic& t) { return t.topic == topic.name; });
-        if (listed) continue;
+        const auto node = listing.topics.find(load.node);
+        if (node == listing.topics.end()) continue;  // said once for the node
+        if (!node->second.contains(topic.name)) {
+          listing.missing_topics.emplace_back(topic.name, load.node);
+        }
+      }
+    }
+  }
+
+  // A lookupd that has just been started lacks everything: of much, one line.
+  void ReportMissing() {
+    for (const Listing& listing : listings_) {
+      const std::string who = StrCat("nsqlookupd ", listing.address, " does not list ");
+      const size_t nodes = listing.missing_nodes.size();
+      if (nodes > kFew) {
+        Report(Severity::kWarning, "lookupd_disagreement",
+               StrCat(who, Count(static_cast<int64_t>(nodes), "nsqd node"),
+                      ": consumers that ask it will not find them"));
+      } else {
+        for (const std::string& node : listing.missing_nodes) {
+          Report(Severity::kWarning, "lookupd_disagreement",
+                 StrCat(who, "nsqd ", node, ": consumers that ask it will not find this node"))
+              .node = node;
+        }
+      }
+      const size_t topics = listing.missing_topics.size();
+      if (topics > kFew) {
+        Report(Severity::kWarning, "lookupd_disagreement",
+               StrCat(who, Count(static_cast<int64_t>(topics), "topic"),
+                      " that nodes have: consumers that ask it will not find all nodes"));
+        continue;
+      }
+      for (const auto& [topic, node] : listing.missing_topics) {
         Problem& problem = Report(Severity::kWarning, "lookupd_disagreement",
-                                  StrCat("nsqlookupd ", lookupd.address, " does not list topic ",
-                                         topic.name, " for nsqd ", load.node));
-        problem.topic = topic.name;
-        problem.node = load.node;
+                                  StrCat(who, "topic ", topic, " for nsqd ", node));
+        problem.topic = topic;
+        problem.node = node;
       }
     }
   }
@@ -220,7 +261,10 @@ class Finder {
     return StrCat(" on ", total.paused_nodes, " of ", Count(static_cast<int64_t>(nodes), "node"));
   }
 
+  static constexpr size_t kFew = 3;
+
   const ClusterReport& report_;
+  std::vector<Listing> listings_;
   std::vector<Problem> problems_;
   std::vector<std::string> forgotten_;  // topics only nsqlookupd knows
 };

@@ -11,6 +11,15 @@ const ASK = 'nsqadmin:ask';
 const SAY = 'nsqadmin:say';
 const tell = (name, detail) => dispatchEvent(new CustomEvent(name, { detail }));
 
+// The server's words for programs, for people.
+const WORDS = {
+  FORBIDDEN: 'You may not change anything here.',
+  INVALID_TOPIC: 'This is no valid name of a topic: 1 to 64 letters, digits, dots, underscores and hyphens, perhaps #ephemeral at its end.',
+  INVALID_CHANNEL: 'This is no valid name of a channel: 1 to 64 letters, digits, dots, underscores and hyphens, perhaps #ephemeral at its end.',
+  TOPIC_NOT_FOUND: 'Nobody knows this topic any more.',
+  NODE_NOT_FOUND: 'This node is not of the cluster any more.',
+};
+
 async function send(method, path, body) {
   let response;
   try {
@@ -23,7 +32,7 @@ async function send(method, path, body) {
     throw new Error('nsqadmin cannot be reached');
   }
   const { message } = await response.json().catch(() => ({ message: `nsqadmin answered ${response.status}` }));
-  if (!response.ok) throw new Error(message);
+  if (!response.ok) throw new Error(WORDS[message] ?? message);
   return message;
 }
 

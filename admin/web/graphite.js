@@ -52,7 +52,7 @@ export function counterTarget() {
 }
 
 export const latencyTarget = (topic, channel, quantile) => {
-  const name = `${prefix('*')}topic.${clean(topic)}${channel ? `.channel.${clean(channel)}` : ''}.e2e_processing_latency_${+(quantile * 100).toFixed(3)}`;
+  const name = `${prefix('*')}topic.${clean(topic)}${channel ? `.channel.${clean(channel)}` : ''}.e2e_processing_latency_${Math.round(quantile * 100)}`; // as nsqd rounds it
   return `scale(averageSeries(${wrap(name, 'e2e')}),0.000001)`;
 };
 

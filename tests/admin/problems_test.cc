@@ -75,6 +75,7 @@ TEST(ProblemsTest, EachTroubleHasItsWord) {
             }},
            {"lookupd_disagreement",
             [](ClusterReport* r) { r->lookupds[0].nodes[0].topics.clear(); }},
+           {"draining", [](ClusterReport* r) { r->nodes[0].state.node.draining = true; }},
            {"out_of_date", [](ClusterReport* r) { r->nodes[0].state.node.out_of_date = true; }},
            {"tombstoned",
             [](ClusterReport* r) { r->nodes[0].state.node.topics[0].tombstoned = true; }},
@@ -174,6 +175,27 @@ TEST(ProblemsTest, ALookupdThatFailsDisagreesWithNobody) {
   report.lookupds[0].status = Status(Code::kTimeout, "too slow");
   report.nodes[0].state.lookupds.clear();
   EXPECT_THAT(KindsOf(report), ElementsAre("lookupd_down"));
+}
+
+// A nsqlookupd that was just started knows nothing yet: one line says so, not one for each topic.
+TEST(ProblemsTest, OfMuchThatIsNotListedOneLine) {
+  ClusterReport report = Healthy();
+  for (int i = 0; i < 100; ++i) {
+    TopicReport topic = report.topics[0];
+    topic.name = "t" + std::to_string(i);
+    report.topics.push_back(topic);
+  }
+  const std::vector<Problem> topics = FindProblems(report);
+  ASSERT_EQ(topics.size(), 1u);
+  EXPECT_THAT(topics[0].text, HasSubstr("nsqlookupd l:4161 does not list 100 topics"));
+
+  report = Healthy();
+  report.lookupds[0].nodes.clear();
+  report.nodes[0].state.lookupds.clear();
+  for (int i = 0; i < 9; ++i) report.nodes.push_back(report.nodes[0]);
+  const std::vector<Problem> nodes = FindProblems(report);
+  ASSERT_EQ(nodes.size(), 1u);
+  EXPECT_THAT(nodes[0].text, HasSubstr("nsqlookupd l:4161 does not list 10 nsqd nodes"));
 }
 
 }  // namespace

@@ -521,3 +521,11 @@ test('graphite draws its graphs when there is one', async () => {
   graphite.closeAllConnections();
   graphite.close();
 });
+
+test('a refused change is said in words', async () => {
+  await page.goto(`${admin.url}/lookup`);
+  await page.getByLabel('Topic', { exact: true }).fill('not valid');
+  await page.getByRole('button', { name: 'Create' }).click();
+  await becomes(page.getByRole('status').first(), /no valid name of a topic/);
+  assert.deepEqual(lookupd.told, []);
+});
