@@ -13,7 +13,7 @@ namespace nsq::metrics {
 // /metrics shows them. All histograms have the same bounds, so that any two can be merged.
 //
 // Home: its owner's; one for each loop, merged by whoever asks. A value of 216 bytes.
-// Cost: Add is some 2 ns: a table and on average one comparison.
+// Cost: Add is a table and on average one comparison: 2 to 8 ns, as the processor guesses.
 class Histogram {
  public:
   static constexpr size_t kBounds = 24;

@@ -1,13 +1,16 @@
 // What real daemons say of themselves on /metrics, and what they give back.
 
 #include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
-#include <fstream>
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "common/event/address.h"
+#include "common/event/unique_fd.h"
 #include "common/strings.h"
 #include "tests/cluster/cluster_fixture.h"
 #include "tests/common/metrics/exposition_parser.h"
@@ -67,6 +70,34 @@ TEST_P(MetricsTest, FiguresFollowTheMessages) {
 
   EXPECT_EQ(Read(lookupd).Find("nsq_lookupd_nodes"), 1);
   EXPECT_EQ(Read(lookupd).Find("nsq_lookupd_topic_producers", topic), 1);
+}
+
+// The figures of a real daemon on a real socket.
+TEST_P(MetricsTest, StatsdIsSentWhatHasCome) {
+  const UniqueFd statsd(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  sockaddr_in here{};
+  here.sin_family = AF_INET;
+  here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(::bind(statsd.get(), reinterpret_cast<sockaddr*>(&here), sizeof here), 0);
+  Nsqd& nsqd = AddNsqd({StrCat("--statsd-address=127.0.0.1:", BoundPort(statsd.get())),
+                        "--statsd-interval=1100ms", "--statsd-udp-packet-size=100000",
+                        "--broadcast-http-port=7"});
+  ASSERT_EQ(nsqd.Post("/topic/create?topic=t").status, 200);
+  ASSERT_EQ(V2Client(nsqd.tcp_port()).Mpub("t", {"1", "22"}), "OK");
+  std::string got;
+  const auto receive = [&] {
+    char bytes[65536];
+    const ssize_t n = ::recv(statsd.get(), bytes, sizeof bytes, 0);
+    if (n > 0) got.append(bytes, static_cast<size_t>(n));
+  };
+  // The messages may come in the first push or in the second.
+  ASSERT_TRUE(Eventually([&] {
+    receive();
+    return got.find("nsq.127_0_0_1_7.topic.t.message_count:2|c\n") != std::string::npos &&
+           got.find("nsq.127_0_0_1_7.mem.gc_runs:0|c\n") != std::string::npos;
+  })) << got;
+  EXPECT_NE(got.find("nsq.127_0_0_1_7.topic.t.message_bytes:3|c\n"), std::string::npos) << got;
+  EXPECT_NE(got.find("nsq.127_0_0_1_7.topic.t.depth:2|g\n"), std::string::npos) << got;
 }
 
 // After a backlog in memory has been consumed its memory goes back to the system.
