@@ -194,6 +194,7 @@ TopicStats ReadTopic(const Json& object, const StatsOrigin& origin, Status* stat
   topic.backend_depth = reader.Int("backend_depth");
   topic.message_count = reader.Int("message_count");
   topic.paused = reader.Bool("paused");
+  topic.durability = reader.String("durability");
   topic.latency = ReadLatency(reader.Object("e2e_processing_latency"), status);
   if (const Json* channels = reader.Array("channels")) {
     topic.channels.emplace();
