@@ -102,6 +102,8 @@ Flag OptionFlag(const std::string& name, const std::string& whose) {
 }
 
 std::optional<int> LoadFlags(Config* config, int argc, const char* const* argv) {
+  // What the event loop says about itself is for daemons. nsq_to_file sets another level.
+  SetLogLevel(LogLevel::kFatal);
   return config->Load(argc, argv);
 }
 

@@ -330,7 +330,8 @@ void Link::BecomeReady() {
   stage_ = Stage::kReady;
   dial_timer_.Cancel();
   handshake_timer_.Cancel();
-  read_timer_.ArmAfter(options_.read_timeout);
+  // Without heartbeats silence means nothing; what is published has its own deadline.
+  if (options_.heartbeat_interval >= Duration::zero()) read_timer_.ArmAfter(options_.read_timeout);
   owner_->OnReady(*this);
 }
 

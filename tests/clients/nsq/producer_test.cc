@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "common/strings.h"
@@ -314,15 +315,21 @@ TEST_F(ProducerTest, ARuntimeThatEndsFailsWhatIsPending) {
   EXPECT_EQ(CodeOf(producer->Publish("t", "x")), "stopped");
 }
 
-TEST_F(ProducerTest, AnHttpPortIsNamedAsWhatItIs) {
-  FakeNsqd::Script script;
-  FakeNsqd nsqd(script);
-  // The first four bytes of an HTTP answer, as a frame.
-  script.identify_answer = "";
-  Producer producer = Open("127.0.0.1:1");
-  const auto refused = producer.Publish("t", "x");
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, ErrorCode::kNotSent);
+TEST_F(ProducerTest, WithoutHeartbeatsSilenceIsNoReasonToLeave) {
+  FakeNsqd nsqd;
+  ProducerOptions options;
+  options.nsqd = nsqd.address();
+  options.client.heartbeat_interval = Duration(-1);
+  options.client.read_timeout = milliseconds(100);
+  Producer producer = Open(std::move(options));
+  ASSERT_TRUE(producer.Publish("t", "x"));
+  EXPECT_NE(nsqd.identify_body().find(R"("heartbeat_interval":-1)"), std::string::npos);
+  const SteadyTime until = std::chrono::steady_clock::now() + milliseconds(300);
+  while (std::chrono::steady_clock::now() < until) {
+    ASSERT_TRUE(producer.status().connected);
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(nsqd.connections(), 1u);
 }
 
 TEST_F(ProducerTest, PoolGoesRoundOnesThatAreDown) {
