@@ -12,6 +12,8 @@
 #include "nsqd/daemon/health.h"
 #include "nsqd/daemon/lookup_desk.h"
 #include "nsqd/daemon/placement.h"
+#include "nsqd/http/metrics_page.h"
+#include "tests/common/metrics/exposition_parser.h"
 #include "tests/nsqd/storage/memory_files.h"
 
 namespace nsq::nsqd {
@@ -112,6 +114,32 @@ TEST_F(ShardTest, PublishesReachTheirTopicFromEveryLoopAndAreAnswered) {
   EXPECT_THAT(Topics(), ElementsAre("a:2", "b:2"));
   EXPECT_EQ(placement_.Find("a"), 0u);
   EXPECT_EQ(placement_.Find("b"), 1u);
+}
+
+// More topics than one turn makes lines for; one goes, another comes meanwhile.
+TEST_F(ShardTest, MetricsOfManyTopicsTakeSeveralTurnsAndMissNone) {
+  constexpr size_t kTopics = 3000;
+  for (size_t i = 0; i < kTopics; ++i) Publish(0, std::to_string(i) + "#ephemeral", "x");
+  Turns();
+  std::vector<MetricsPart> parts;
+  const uint64_t turns = loops_[1]->stats().turns;
+  shards_[0]->GatherMetrics(true, [&](std::vector<MetricsPart> all) { parts = std::move(all); });
+  for (const auto& loop : loops_) loop->RunOnce(false);
+  EXPECT_TRUE(parts.empty());
+  const auto gone = Act(0, TopicAction::kDeleteTopic, "7#ephemeral");
+  Publish(0, "new#ephemeral", "x");
+  while (parts.empty() && loops_[1]->stats().turns < turns + 100) {
+    for (const auto& loop : loops_) loop->RunOnce(false);
+  }
+  ASSERT_EQ(parts.size(), 2u);
+  EXPECT_EQ(*gone, "ok");
+  const metrics::ParseResult page = metrics::ParseExposition(MetricsText(parts, true, 0));
+  ASSERT_EQ(page.error, "");
+  const size_t samples = page.page.families.at("nsq_topic_depth").samples.size();
+  EXPECT_GE(samples, kTopics - 1);
+  EXPECT_LE(samples, kTopics + 1);
+  EXPECT_EQ(page.page.Find("nsq_publish_duration_seconds_count").value_or(0), kTopics);
+  EXPECT_EQ(page.page.Find("nsq_loop_topics", {{"loop", "0"}}), kTopics / 2.0);
 }
 
 TEST_F(ShardTest, ATurnsPublishesForOneLoopAreOneLetter) {
