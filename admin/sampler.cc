@@ -34,7 +34,7 @@ std::shared_ptr<const ClusterReport> Sampler::Report() {
   lock.lock();
   making_ = false;
   made_at_ = clock_();
-  fresh_for_ = std::max<Duration>(kFreshFor, kRest * (made_at_ - start));
+  fresh_for_ = std::clamp<Duration>(kRest * (made_at_ - start), kFreshFor, kLongestFresh);
   last_ = std::make_shared<const ClusterReport>(std::move(report));
   made_.notify_all();
   return last_;

@@ -21,6 +21,8 @@ class Sampler {
   // A report that took long to make stays fresh this many times as long as that: daemons, and we,
   // are busy with it half of the time at most.
   static constexpr int kRest = 2;
+  // But no longer than this: one that waited for a daemon that hangs has cost nothing.
+  static constexpr seconds kLongestFresh{2};
 
   // `take` asks the cluster; it is never called twice at once. `clock` tells the time. `remember`,
   // if there is one, sees each report once.

@@ -25,7 +25,8 @@ void Watcher::Run() {
     lock.unlock();
     const Duration took = milliseconds(sampler_->Report()->took_ms);
     lock.lock();
-    wake_.wait_for(lock, std::max<Duration>(interval_, kRest * took), [this] { return stopping_; });
+    wake_.wait_for(lock, std::clamp<Duration>(kRest * took, interval_, kLongest * interval_),
+                   [this] { return stopping_; });
   }
 }
 

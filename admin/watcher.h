@@ -19,6 +19,9 @@ class Watcher {
   // A cluster that takes long to answer is asked more seldom: it is left in peace this many times
   // as long as it took.
   static constexpr int kRest = 20;
+  // But no longer than so many intervals: one daemon that hangs must not cost the others their
+  // past.
+  static constexpr int kLongest = 4;
 
   // An `interval` of 0: never. `sampler` outlives the watcher.
   Watcher(Sampler* sampler, Duration interval);

@@ -48,5 +48,28 @@ TEST(SamplerTest, ManyWatchersAskTheClusterOnce) {
   EXPECT_EQ(answered, 8);
 }
 
+TEST(SamplerTest, WhatTookLongIsUsedLongerWithinReason) {
+  SteadyTime now;
+  Duration takes = milliseconds(700);
+  int taken = 0;
+  Sampler sampler(
+      [&] {
+        now += takes;
+        return ++taken, ClusterSample();
+      },
+      [&] { return now; });
+  sampler.Report();
+  now += milliseconds(1399);
+  sampler.Report();
+  EXPECT_EQ(taken, 1);
+  now += milliseconds(1);
+  takes = seconds(10);  // a daemon hangs
+  sampler.Report();
+  EXPECT_EQ(taken, 2);
+  now += Sampler::kLongestFresh;
+  sampler.Report();
+  EXPECT_EQ(taken, 3);
+}
+
 }  // namespace
 }  // namespace nsq::admin
