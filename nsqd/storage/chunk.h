@@ -43,6 +43,9 @@ class Chunk {
   // Of a chunk with holes: nothing is below what it covers from `first` on.
   void CoverFrom(Sequence first) { first_ = first; }
 
+  // Of its records in their order: the sequence; index < count().
+  Sequence At(size_t index) const { return sparse_ ? sequences_[index] : first_ + index; }
+
   // Contains(s).
   Record View(Sequence s) const {
     return ViewRecord(bytes_.get() + offsets_[sparse_ ? IndexOf(s) : s - first_]);

@@ -205,9 +205,7 @@ Status SegmentCopy::CopyFrom(const Source& source, std::vector<DamagedStretch>* 
     };
     index.push_back({chunk.first(), size_bytes});
     if (everything) {
-      for (Sequence s = chunk.first(); s < chunk.end(); ++s) {
-        if (chunk.Contains(s)) copy(s);
-      }
+      for (size_t i = 0; i < chunk.count(); ++i) copy(chunk.At(i));
     } else {
       for (; more() && wanted[next_wanted_] < chunk.end(); ++next_wanted_) {
         if (chunk.Contains(wanted[next_wanted_])) copy(wanted[next_wanted_]);

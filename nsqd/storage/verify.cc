@@ -118,9 +118,8 @@ class Verifier {
     while (scanner.Next(&block)) {
       if (block.damage) NoteDamage(name, *block.damage, newest, sparse);
       if (!block.chunk) continue;
-      for (Sequence s = block.chunk->first(); s < block.chunk->end(); ++s) {
-        if (!block.chunk->Contains(s)) continue;
-        if (Status status = See(block.chunk->View(s)); !status.ok()) return status;
+      for (size_t i = 0; i < block.chunk->count(); ++i) {
+        if (Status status = See(block.chunk->View(block.chunk->At(i))); !status.ok()) return status;
       }
     }
     return Status();

@@ -30,13 +30,13 @@ class BytesFile : public ReadFile {
   const std::span<const std::byte> bytes_;
 };
 
-void Scan(std::span<const std::byte> bytes) {
+void Scan(std::span<const std::byte> bytes, bool sparse) {
   SegmentHeader header;
   const bool good_header = DecodeSegmentHeader(bytes, &header).ok();
   const Sequence first = good_header ? header.first : Sequence{1000};
   const BytesFile file(bytes);
   SegmentScanner scanner(file, kSegmentHeaderBytes, first,
-                         {bytes.size(), {kSequenceMask}, 1 << 16});
+                         {bytes.size(), {kSequenceMask}, 1 << 16, sparse});
   ScannedBlock block;
   uint64_t offset = kSegmentHeaderBytes;
   Sequence next = first;
@@ -50,7 +50,9 @@ void Scan(std::span<const std::byte> bytes) {
     if (block.chunk) {
       NSQ_CHECK(block.chunk_offset == offset && block.chunk->count() > 0);
       NSQ_CHECK(next <= block.chunk->first());
-      for (Sequence s = block.chunk->first(); s < block.chunk->end(); ++s) {
+      for (size_t i = 0; i < block.chunk->count(); ++i) {
+        const Sequence s = block.chunk->At(i);
+        NSQ_CHECK(block.chunk->Contains(s) && block.chunk->Covers(s));
         const Record record = block.chunk->View(s);
         NSQ_CHECK(record.sequence == s && !record.body.empty());
       }
@@ -65,6 +67,8 @@ void Scan(std::span<const std::byte> bytes) {
 }  // namespace nsq::nsqd
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  nsq::nsqd::Scan({reinterpret_cast<const std::byte*>(data), size});
+  for (const bool sparse : {false, true}) {
+    nsq::nsqd::Scan({reinterpret_cast<const std::byte*>(data), size}, sparse);
+  }
   return 0;
 }
