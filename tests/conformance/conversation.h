@@ -44,16 +44,25 @@ enum class Protocol { kV2, kV1 };  // nsqd's frames have a type, nsqlookupd's do
 // The frames in `bytes` as text; what is none is the last.
 std::vector<std::string> FramesOf(std::string_view bytes, Protocol protocol);
 
+// How the bytes of one side come: as few reads as can be, or one for each.
+enum class Pieces { kWhole, kBytes };
+
 // Says `bytes` on a new connection and hears all there is. kStays is found out by a command that
 // does not exist, whose error is left out.
-Heard Say(uint16_t port, Protocol protocol, std::string_view bytes, End expected_end);
+Heard Say(uint16_t port, Protocol protocol, std::string_view bytes, End expected_end,
+          Pieces pieces = Pieces::kWhole);
 
-// Each row on a connection of its own; one failure for each that is not as expected.
+// Each row on a connection of its own, and short ones again byte by byte; one failure for each that
+// is not as expected.
 void CheckRows(uint16_t port, Protocol protocol, const std::vector<Row>& rows);
 
 // Sends `bytes` on a new connection, shuts our side down if `cut`, and gives what comes until the
 // peer closes.
-std::string Exchange(uint16_t port, std::string_view bytes, bool cut);
+std::string Exchange(uint16_t port, std::string_view bytes, bool cut,
+                     Pieces pieces = Pieces::kWhole);
+
+// Whether it is worth saying `bytes` byte by byte.
+bool IsShort(std::string_view bytes);
 
 // The text with what cannot be printed as \xNN, cut to a line.
 std::string Printable(std::string_view bytes);

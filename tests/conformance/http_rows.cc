@@ -84,15 +84,16 @@ std::string TakeAnswer(std::string_view* bytes, bool head) {
   return body.empty() ? text : StrCat(text, " | ", body);
 }
 
-void CheckHttpRow(uint16_t port, const HttpRow& row) {
+void CheckHttpRow(uint16_t port, const HttpRow& row, Pieces pieces) {
   const std::vector<std::string>& expected =
       IsOriginal() ? row.original.value_or(row.expected) : row.expected;
   const End end = IsOriginal() ? row.original_end.value_or(row.end) : row.end;
   std::string say = row.say;
   if (end == End::kStays) say += kProbe;
   std::vector<std::string> heard =
-      Answers(Exchange(port, say, end == End::kCut), row.say.starts_with("HEAD "));
-  SCOPED_TRACE("said: " + Printable(row.say));
+      Answers(Exchange(port, say, end == End::kCut, pieces), row.say.starts_with("HEAD "));
+  SCOPED_TRACE(
+      StrCat("said", pieces == Pieces::kBytes ? " byte by byte: " : ": ", Printable(row.say)));
   if (end == End::kStays) {
     EXPECT_TRUE(!heard.empty() && heard.back() == kProbed) << "the connection does not go on";
     if (!heard.empty() && heard.back() == kProbed) heard.pop_back();
@@ -117,7 +118,13 @@ std::vector<std::string> Answers(std::string_view bytes, bool head) {
 }
 
 void CheckHttpRows(uint16_t port, const std::vector<HttpRow>& rows) {
-  for (const HttpRow& row : rows) CheckHttpRow(port, row);
+  for (const HttpRow& row : rows) CheckHttpRow(port, row, Pieces::kWhole);
+}
+
+void CheckHttpRowsByteByByte(uint16_t port, const std::vector<HttpRow>& rows) {
+  for (const HttpRow& row : rows) {
+    if (IsShort(row.say)) CheckHttpRow(port, row, Pieces::kBytes);
+  }
 }
 
 std::string HttpBody(uint16_t port, std::string_view method_and_target, std::string_view body) {

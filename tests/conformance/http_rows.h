@@ -33,6 +33,8 @@ std::string Request(std::string_view method_and_target, std::string_view body = 
 std::vector<std::string> Answers(std::string_view bytes, bool head);
 
 void CheckHttpRows(uint16_t port, const std::vector<HttpRow>& rows);
+// The short ones, each byte in a packet of its own.
+void CheckHttpRowsByteByByte(uint16_t port, const std::vector<HttpRow>& rows);
 
 // The body of the answer, whatever its status.
 std::string HttpBody(uint16_t port, std::string_view method_and_target, std::string_view body = {});

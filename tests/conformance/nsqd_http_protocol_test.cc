@@ -21,7 +21,10 @@ const std::string kChunked = kPub + "Transfer-Encoding: chunked\r\n\r\n";
 
 class NsqdHttpProtocol : public NsqdConformance {
  protected:
-  void Check(const std::vector<HttpRow>& rows) { CheckHttpRows(http_port(), rows); }
+  void Check(const std::vector<HttpRow>& rows) {
+    CheckHttpRows(http_port(), rows);
+    CheckHttpRowsByteByByte(http_port(), rows);
+  }
 };
 
 TEST_P(NsqdHttpProtocol, RequestLinesAndHeaders) {
