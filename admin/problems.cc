@@ -73,19 +73,23 @@ class Finder {
 
   void CheckNode(const NodeReport& node) {
     const std::string& address = node.state.address;
+    const Node& known = node.state.node;
+    const std::string host = known.hostname.empty() || known.hostname == known.broadcast_address
+                                 ? ""
+                                 : StrCat(" (host ", known.hostname, ")");
     if (node.gone) {
       Report(Severity::kError, "node_gone",
-             StrCat("nsqd ", address, " has left: ", node.state.status.detail()))
+             StrCat("nsqd ", address, " has left: ", node.state.status.detail(), host))
           .node = address;
       return;
     }
     if (!node.state.status.ok()) {
       Report(Severity::kError, "node_down",
-             StrCat("nsqd ", address, " is down: ", Reason(node.state.status)))
+             StrCat("nsqd ", address, " is down: ", Reason(node.state.status), host))
           .node = address;
     } else if (!node.state.stats.health.empty() && node.state.stats.health != "OK") {
       Report(Severity::kError, "node_unhealthy",
-             StrCat("nsqd ", address, " reports: ", node.state.stats.health))
+             StrCat("nsqd ", address, " reports: ", node.state.stats.health, host))
           .node = address;
     }
     const std::vector<std::string>& seen_by = node.state.lookupds;

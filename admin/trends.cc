@@ -114,6 +114,11 @@ double Trends::Growth(const Key& key, int64_t depth, std::map<Key, std::deque<De
 }
 
 void Trends::AddGoneNodes(bool by_lookupd, ClusterReport* report) {
+  // Other lookupds were named (/config): who they do not list has not left.
+  std::vector<std::string> lookupds;
+  for (const LookupdState& lookupd : report->lookupds) lookupds.push_back(lookupd.address);
+  if (lookupds != lookupds_) seen_.clear();
+  lookupds_ = std::move(lookupds);
   for (const NodeReport& node : report->nodes) {
     seen_[node.state.address] = {node.state.node, now_ms_};
   }
@@ -220,9 +225,9 @@ ClusterReport Trends::Add(ClusterSample sample) {
     }
   }
   depths_ = std::move(kept);
+  report.lookupds = std::move(sample.lookupds);
   AddGoneNodes(report.by_lookupd, &report);
   previous_ms_ = now_ms_;
-  report.lookupds = std::move(sample.lookupds);
   return report;
 }
 

@@ -57,6 +57,7 @@ class Trends {
     int64_t unix_ms;
   };
   std::map<std::string, Sighting> seen_;  // by address
+  std::vector<std::string> lookupds_;     // who found them
 };
 
 }  // namespace nsq::admin

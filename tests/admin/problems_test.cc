@@ -145,6 +145,8 @@ TEST(ProblemsTest, TheReasonIsForPeople) {
             "nsqd a:4151 is down: dial tcp a:4151: connection refused");
   report.nodes[0].state.status = Status(Code::kTimeout, "Get \"http://a:4151/stats\": whatever");
   EXPECT_EQ(FindProblems(report)[0].text, "nsqd a:4151 is down: no answer in time");
+  report.nodes[0].state.node.hostname = "nsq-7";
+  EXPECT_EQ(FindProblems(report)[0].text, "nsqd a:4151 is down: no answer in time (host nsq-7)");
 }
 
 TEST(ProblemsTest, WorstFirst) {

@@ -143,6 +143,19 @@ TEST(TrendsTest, ANodeThatLeftIsShownForAWhile) {
   EXPECT_EQ(trends.Add(by_lookupd(later, {NodeWith("a", {})})).nodes.size(), 1u);
 }
 
+TEST(TrendsTest, OtherLookupdsDoNotMakeNodesSeemGone) {
+  Trends trends;
+  const auto listed_by = [](const std::string& address, int64_t ms, std::vector<NodeState> nodes) {
+    ClusterSample sample = At(ms, std::move(nodes));
+    sample.by_lookupd = true;
+    sample.lookupds.resize(1);
+    sample.lookupds[0].address = address;
+    return sample;
+  };
+  trends.Add(listed_by("l1:1", 1000, {NodeWith("a", {})}));
+  EXPECT_EQ(trends.Add(listed_by("l2:1", 3000, {NodeWith("b", {})})).nodes.size(), 1u);
+}
+
 TEST(TrendsTest, ATopicOnlyLookupdKnowsIsListed) {
   Trends trends;
   ClusterSample sample = At(0, {NodeWith("a", {})});
