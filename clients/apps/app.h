@@ -30,7 +30,7 @@ int Failed(std::string_view why);
 // on any thread, the rest on the main one.
 class Quit {
  public:
-  explicit Quit(std::initializer_list<int> signals);
+  Quit(std::initializer_list<int> signals);
   Quit(const Quit&) = delete;
   Quit& operator=(const Quit&) = delete;
 

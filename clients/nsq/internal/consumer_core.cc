@@ -674,9 +674,10 @@ void ConsumerCore::DeliverToQueue(std::vector<Message>* messages) {
   } else if (queued > 1) {
     queue_changed_.notify_all();
   }
-  for (auto& [received, message] : direct) {
-    runtime_->callbacks().Run(
-        [received = std::move(received), message] { received(std::move(*message)); });
+  for (auto& pair : direct) {
+    runtime_->callbacks().Run([received = std::move(pair.first), message = pair.second] {
+      received(std::move(*message));
+    });
   }
   for (Message& message : *messages) {
     // Those that nobody took: it stops.

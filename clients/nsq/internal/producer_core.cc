@@ -173,6 +173,7 @@ void ProducerCore::Publish(const PublishCommand& command, Callback done, bool in
   operation.inline_done = inline_done || options_.callbacks_on_io_thread;
   operation.queued = std::chrono::steady_clock::now();
   operation.deadline = operation.queued + options_.publish_timeout;
+  operation.done = std::move(done);
   bool wake = false;
   std::optional<Error> refused;
   {
@@ -182,12 +183,11 @@ void ProducerCore::Publish(const PublishCommand& command, Callback done, bool in
     } else if (Full(command.head.size() + command.body.size())) {
       refused = Error{ErrorCode::kQueueFull, "too much is waiting for answers", options_.nsqd};
     } else {
-      operation.done = std::move(done);
-      Push(std::move(operation), &command);
       wake = !std::exchange(woken_, true);
+      Push(std::exchange(operation, Operation()), &command);
     }
   }
-  if (refused && done) done(std::move(*refused));
+  if (refused && operation.done) operation.done(std::move(*refused));
   if (wake) Wake();
 }
 
