@@ -1,5 +1,5 @@
-// What the client library costs: publishes and consumes as quickly as one nsqd lets it, and says how
-// many messages a second, and how many microseconds of this process's CPU each took.
+// What the client library costs: publishes and consumes as quickly as one nsqd lets it, and says
+// how many messages a second, and how many microseconds of this process's CPU each took.
 //
 //   nsq_client_bench ADDRESS pub|async|mpub|consume TOPIC COUNT [CONNECTIONS]
 
@@ -124,11 +124,10 @@ int main(int argc, char** argv) {
       auto consumer = nsq::Consumer::Open(runtime, std::move(options));
       if (!consumer) Die(consumer.error());
       consumers.push_back(std::move(*consumer));
-      const auto started =
-          consumers.back().Start([&left](nsq::Message&, const std::stop_token&) {
-            left.Done();
-            return nsq::Outcome::Finish();
-          });
+      const auto started = consumers.back().Start([&left](nsq::Message&, const std::stop_token&) {
+        left.Done();
+        return nsq::Outcome::Finish();
+      });
       if (!started) Die(started.error());
     }
     left.Wait();
