@@ -20,12 +20,14 @@ bool IsOriginal();
 
 // One daemon for one test, by default from this build. See README.md for the variables.
 class ConformanceTest : public testing::TestWithParam<int> {
+ public:
+  ~ConformanceTest() override;
+
  protected:
   enum class Kind { kNsqd, kLookupd };
 
   // A daemon with flags of its own is never one that is there already: such a test is then skipped.
   explicit ConformanceTest(Kind kind, std::vector<std::string> flags = {});
-  ~ConformanceTest() override;
   void SetUp() override;
 
   uint16_t tcp_port() const { return tcp_port_; }
