@@ -1,6 +1,7 @@
 // nsq_to_file: archives the messages of topics in files.
 
 #include <nsq/consumer.h>
+#include <re2/re2.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,7 +12,6 @@
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
-#include <regex>
 #include <set>
 #include <string>
 #include <thread>
@@ -218,7 +218,7 @@ class Archiver {
 
   bool Matches(const std::string& topic) {
     if (!pattern_) return true;
-    if (std::regex_search(topic, *pattern_)) return true;
+    if (re2::RE2::PartialMatch(topic, *pattern_)) return true;
     if (skipped_.insert(topic).second) {
       LogLine(LogLevel::kWarn, StrCat("skipping topic ", topic, " (doesn't match pattern ",
                                       config_.String("topic-pattern"), ")"));
@@ -229,12 +229,9 @@ class Archiver {
   // "" or why the pattern is none.
   std::string SetPattern(const std::string& pattern) {
     if (pattern.empty()) return "";
-    try {
-      pattern_ = std::regex(pattern, std::regex::ECMAScript);
-    } catch (const std::regex_error& error) {
-      return StrCat("invalid --topic-pattern ", GoQuoted(pattern), ": ", error.what());
-    }
-    return "";
+    pattern_ = std::make_unique<re2::RE2>(pattern, re2::RE2::Quiet);
+    if (pattern_->ok()) return "";
+    return StrCat("invalid --topic-pattern ", GoQuoted(pattern), ": ", pattern_->error());
   }
 
  private:
@@ -242,7 +239,7 @@ class Archiver {
   const Settings settings_;
   Runtime& runtime_;
   Quit& quit_;
-  std::optional<std::regex> pattern_;
+  std::unique_ptr<re2::RE2> pattern_;  // RE2's syntax, as Go's
   std::set<std::string> skipped_;
   std::map<std::string, std::unique_ptr<TopicLogger>> loggers_;
 };
