@@ -48,13 +48,55 @@ class Scanner {
     while (at_ < text_.size() && std::string_view(" \t\r\n").find(text_[at_]) != text_.npos) ++at_;
   }
 
+  // Without recursion: a stranger's brackets don't reach our stack.
   bool Value() {
+    while (true) {
+      SkipSpace();
+      const char first = Next();
+      if (first == '{' || first == '[') {
+        if (closers_.size() == kDeepest) return Fail("exceeded max depth");
+        closers_ += first == '{' ? '}' : ']';
+        ++at_;
+        SkipSpace();
+        if (Next() != closers_.back()) {
+          if (first == '{' && !Key()) return false;
+          continue;
+        }
+      } else if (!Scalar(first)) {
+        return false;
+      }
+      CloseWhatEnds();
+      if (closers_.empty()) return true;
+      const bool object = closers_.back() == '}';
+      if (Next() != ',') {
+        return Wrong(object ? "after object key:value pair" : "after array element");
+      }
+      ++at_;
+      if (object && !Key()) return false;
+    }
+  }
+
+  void CloseWhatEnds() {
+    while (!closers_.empty()) {
+      SkipSpace();
+      if (Next() != closers_.back()) return;
+      ++at_;
+      closers_.pop_back();
+    }
+  }
+
+  bool Key() {
     SkipSpace();
-    switch (Next()) {
-      case '{':
-        return Object();
-      case '[':
-        return Array();
+    if (Next() != '"') return Wrong("looking for beginning of object key string");
+    if (!String()) return false;
+    SkipSpace();
+    if (Next() != ':') return Wrong("after object key");
+    ++at_;
+    return true;
+  }
+
+  bool Scalar(char first) {
+    switch (first) {
       case '"':
         return String();
       case 't':
@@ -64,51 +106,9 @@ class Scanner {
       case 'n':
         return Word("null");
       default:
-        if (Next() == '-' || Digit()) return Number();
+        if (first == '-' || Digit()) return Number();
         return Wrong("looking for beginning of value");
     }
-  }
-
-  bool Deeper() { return ++depth_ <= kDeepest || Fail("exceeded max depth"); }
-
-  bool Object() {
-    if (!Deeper()) return false;
-    ++at_;
-    SkipSpace();
-    if (Next() == '}') return Close();
-    while (true) {
-      SkipSpace();
-      if (Next() != '"') return Wrong("looking for beginning of object key string");
-      if (!String()) return false;
-      SkipSpace();
-      if (Next() != ':') return Wrong("after object key");
-      ++at_;
-      if (!Value()) return false;
-      SkipSpace();
-      if (Next() == '}') return Close();
-      if (Next() != ',') return Wrong("after object key:value pair");
-      ++at_;
-    }
-  }
-
-  bool Array() {
-    if (!Deeper()) return false;
-    ++at_;
-    SkipSpace();
-    if (Next() == ']') return Close();
-    while (true) {
-      if (!Value()) return false;
-      SkipSpace();
-      if (Next() == ']') return Close();
-      if (Next() != ',') return Wrong("after array element");
-      ++at_;
-    }
-  }
-
-  bool Close() {
-    ++at_;
-    --depth_;
-    return true;
   }
 
   bool String() {
@@ -168,7 +168,7 @@ class Scanner {
 
   const std::string_view text_;
   size_t at_ = 0;
-  size_t depth_ = 0;
+  std::string closers_;  // of the objects and arrays that are open, innermost last
   std::string error_;
 };
 

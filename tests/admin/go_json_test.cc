@@ -39,14 +39,16 @@ TEST(GoJsonTest, SaysWhatGoSays) {
 }
 
 TEST(GoJsonTest, TheFirstValueCounts) {
-  for (const char* text :
-       {"{}", " null x", "[]]", "\"\\u00e9\\n\"}", "-0.5e+3 ", "{\"a\":[{}]} x"}) {
+  for (const char* text : {"{}", " null x", "[]]", "\"\\u00e9\\n\"}", "-0.5e+3 ", "{\"a\":[{}]} x",
+                           " [ [ ] , { } , [1 , 2] ] "}) {
     EXPECT_EQ(GoJsonError(text), "") << text;
   }
   EXPECT_EQ(GoJsonLength(" {\"a\":1} x"), 8u);
 }
 
 TEST(GoJsonTest, DepthIsLimited) {
+  EXPECT_EQ(GoJsonError(std::string(10'000, '[') + std::string(10'000, ']')), "");
+  EXPECT_EQ(GoJsonError(std::string(10'001, '[')), "exceeded max depth");
   EXPECT_EQ(GoJsonError(std::string(1'000'000, '[')), "exceeded max depth");
 }
 
