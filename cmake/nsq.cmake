@@ -38,14 +38,18 @@ endfunction()
 # What the tests labelled `unit`, `unit-threads` and `fuzz` need, and no more.
 add_custom_target(nsq_units)
 
-# nsq_program(NAME nsqd SOURCES main.cc LINKS ...): ends up in <build>/bin.
+# nsq_program(NAME nsqd SOURCES main.cc LINKS ... [INSTALL daemons]): ends up in <build>/bin, and
+# with INSTALL in <prefix>/bin, in that component (daemons, utilities).
 function(nsq_program)
-  cmake_parse_arguments(ARG "" "NAME" "SOURCES;LINKS" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME;INSTALL" "SOURCES;LINKS" ${ARGN})
   add_executable(${ARG_NAME} ${ARG_SOURCES})
   target_link_libraries(${ARG_NAME} PRIVATE nsq_flags ${ARG_LINKS})
   set_target_properties(${ARG_NAME} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
   add_dependencies(nsq_units ${ARG_NAME})
+  if(ARG_INSTALL)
+    install(TARGETS ${ARG_NAME} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT ${ARG_INSTALL})
+  endif()
 endfunction()
 
 # nsq_test(NAME common_event_test SOURCES ... LINKS ... [THREADS] [TIMEOUT s] [LABEL name]): one

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the client library into a folder of its own and builds the examples against it, by
-# find_package and by pkg-config: install_test.sh BUILD SOURCE WORK
+# Installs into folders of its own, component by component; builds the examples against the client
+# library, by find_package and by pkg-config: install_test.sh BUILD SOURCE WORK
 set -euo pipefail
 build=$1 source=$2 work=$3
 rm -rf "$work"
@@ -12,7 +12,6 @@ cmake --build "$work/build"
 
 cd "$work"
 pc=$(find "$work/prefix" -name nsq.pc)
-sed -i "s|^prefix=.*|prefix=$work/prefix|" "$pc"
 export PKG_CONFIG_PATH
 PKG_CONFIG_PATH=$(dirname "$pc")
 c++ -std=c++20 "$source/clients/nsq/examples/publish.cc" -o publish $(pkg-config --cflags --libs nsq)
@@ -24,3 +23,21 @@ if [ -n "$strange" ]; then
   echo "the installed headers include: $strange" >&2
   exit 1
 fi
+
+# The programs, by component; nothing else comes with them.
+installed() {
+  cmake --install "$build" --component "$1" --prefix "$work/$1" >/dev/null
+  (cd "$work/$1" && find . -type f | sort | xargs)
+}
+expect() {
+  if [ "$1" != "$2" ]; then
+    echo "installed: $1; expected: $2" >&2
+    exit 1
+  fi
+}
+expect "$(installed daemons)" "./bin/nsqadmin ./bin/nsqd ./bin/nsqlookupd"
+expect "$(installed utilities)" \
+  "./bin/nsq_stat ./bin/nsq_tail ./bin/nsq_to_file ./bin/nsq_to_http ./bin/nsq_to_nsq ./bin/to_nsq"
+# They run from there.
+"$work/daemons/bin/nsqd" -version | grep -q "^nsqd v"
+"$work/utilities/bin/nsq_tail" -version | grep -q "^nsq_tail v"
