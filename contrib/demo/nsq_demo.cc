@@ -197,7 +197,8 @@ std::vector<std::string> ReadLines(const std::string& path) {
 int Main(int argc, char** argv) {
   Config config("nsq_demo", Flags());
   if (const std::optional<int> code = config.Load(argc, argv)) return *code;
-  InitLogging("nsq_demo", "[nsq_demo] ", LogLevel::kInfo);
+  // A slow turn of a load generator on a busy machine is nothing to warn of.
+  InitLogging("nsq_demo", "[nsq_demo] ", LogLevel::kError);
   const auto fail = [](const std::string& why) {
     std::fprintf(stderr, "nsq_demo: %s\n", why.c_str());
     return 1;
