@@ -5,10 +5,12 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 
+#include "clients/nsq/internal/tls.h"
 #include "common/check.h"
 #include "common/log.h"
 #include "common/strings.h"
@@ -95,16 +97,33 @@ Flag OptionFlag(const std::string& name, const std::string& whose) {
                    ", as name,value (may be given multiple times; names as of NSQ's Go client)")};
   flag.check = [](std::string_view text) {
     ClientOptions trial;
-    const Expected<void> set = trial.SetPair(text);
-    return set ? std::string() : set.error().detail;
+    if (const Expected<void> set = trial.SetPair(text); !set) return set.error().detail;
+    if (trial.tls_root_ca_file.empty()) return std::string();
+    trial.tls_v1 = true;  // whether the file can be used is said here, as by NSQ's tools
+    const auto tls = client::MakeTls(trial);
+    if (tls) return std::string();
+    const bool read = ::access(trial.tls_root_ca_file.c_str(), R_OK) == 0;
+    return read ? "ERROR: failed to append certificates from Certificate Authority file"
+                : "ERROR: failed to read custom Certificate Authority file " + tls.error().detail;
   };
   return flag;
 }
 
-std::optional<int> LoadFlags(Config* config, int argc, const char* const* argv) {
+std::optional<int> LoadFlags(Config* config, int argc, const char* const* argv,
+                             const std::function<std::string()>& before_version) {
   // What the event loop says about itself is for daemons. nsq_to_file sets another level.
   SetLogLevel(LogLevel::kFatal);
-  return config->Load(argc, argv);
+  const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  std::string out;
+  std::string err;
+  const std::optional<int> code = config->Load(arguments, &out, &err);
+  if (err.empty() && before_version) {
+    if (const std::string wrong = before_version(); !wrong.empty()) return Failed(wrong);
+  }
+  std::fputs(out.c_str(), stdout);
+  std::fputs(err.c_str(), stderr);
+  std::fflush(stdout);
+  return code;
 }
 
 std::string ToolVersion(std::string_view tool) { return StrCat(tool, " v", kVersion); }

@@ -4,6 +4,7 @@
 #include <nsq/consumer.h>
 
 #include <atomic>
+#include <functional>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -60,8 +61,10 @@ Flag VersionFlag();
 // "consumer-opt", "producer-opt": checked when they are parsed.
 Flag OptionFlag(const std::string& name, const std::string& whose);
 
-// Reads the command line. A value is the code to exit with now.
-std::optional<int> LoadFlags(Config* config, int argc, const char* const* argv);
+// Reads the command line. A value is the code to exit with now. `before_version` says what is wrong
+// even where -version is asked for, or "".
+std::optional<int> LoadFlags(Config* config, int argc, const char* const* argv,
+                             const std::function<std::string()>& before_version = {});
 // For the constructor of Config: "nsq_tail v1.3.0".
 std::string ToolVersion(std::string_view tool);
 

@@ -20,7 +20,7 @@ Destinations::Destinations(std::vector<std::string> addresses, Mode mode, size_t
       mode_(mode),
       pool_(addresses_.size(), mode == Mode::kEpsilonGreedy, std::random_device{}()),
       all_(status_every, "[aggregate]:") {
-  const size_t metrics = 1 + addresses_.size();
+  const size_t metrics = addresses_.size() > 1 ? 1 + addresses_.size() : 1;
   for (size_t i = 0; i < metrics && status_every > 0 && status_every < 100; ++i) {
     LogText(
         StrCat("Warning: use more than 100 status values for accurate percentiles "

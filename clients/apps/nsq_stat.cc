@@ -150,7 +150,9 @@ class Poller {
     };
     const auto answer = client_.Query(url);
     if (!answer.ok()) {
-      note(answer.status().detail());
+      // As from nsqd's TCP port, which says something that is not HTTP and hangs up.
+      const bool no_http = answer.status().detail().ends_with(": EOF");
+      note(answer.status().detail() + (no_http ? " (no HTTP is spoken there)" : ""));
       return std::nullopt;
     }
     json parsed = json::parse(*answer, nullptr, /*allow_exceptions=*/false);

@@ -385,19 +385,23 @@ std::string ReadSettings(const Config& config, Settings* settings) {
   return "";
 }
 
-int Run(const Config& config, Quit* quit) {
+// What the original looks at even before -version.
+std::string CheckFirst(const Config& config) {
   if (!config.rest().empty()) {
     std::string words;
     for (const std::string& word : config.rest()) words += (words.empty() ? "" : " ") + word;
-    return Failed(StrCat("unknown arguments: [", words, "]"));
+    return StrCat("unknown arguments: [", words, "]");
   }
-  const auto level = ParseLogLevel(config.String("log-level"));
-  if (!level) return Failed("--log-level is invalid");
+  return ParseLogLevel(config.String("log-level")) ? "" : "--log-level is invalid";
+}
+
+int Run(const Config& config, Quit* quit) {
   Settings settings;
   if (const std::string wrong = ReadSettings(config, &settings); !wrong.empty()) {
     return Failed(wrong);
   }
-  InitLogging(std::string(kTool), config.String("log-prefix"), *level);
+  InitLogging(std::string(kTool), config.String("log-prefix"),
+              *ParseLogLevel(config.String("log-level")));
 
   Runtime runtime;
   Archiver archiver(config, settings, &runtime, quit);
@@ -435,7 +439,9 @@ int Run(const Config& config, Quit* quit) {
 
 int main(int argc, char** argv) {
   nsq::Config config("nsq_to_file", nsq::apps::Flags(), nsq::apps::ToolVersion("nsq_to_file"));
-  if (const auto code = nsq::apps::LoadFlags(&config, argc, argv)) return *code;
+  const auto code = nsq::apps::LoadFlags(&config, argc, argv,
+                                         [&config] { return nsq::apps::CheckFirst(config); });
+  if (code) return *code;
   nsq::apps::Quit quit({SIGINT, SIGTERM, SIGHUP});
   return nsq::apps::Run(config, &quit);
 }

@@ -98,8 +98,9 @@ std::string ReadOptions(const Config& config, HttpDeliveryOptions* options) {
   options->is_post = get.empty();
   options->addresses = get.empty() ? post : get;
   options->status_every = static_cast<size_t>(std::max<int64_t>(config.Int("status-every"), 0));
+  // In front: a -header of this name counts more. What is answered is not looked at.
+  options->headers.insert(options->headers.begin(), {"Accept-Encoding", "gzip"});
   if (options->is_post) {
-    // In front: a -header of this name counts more.
     options->headers.insert(options->headers.begin(), {"Content-Type", content_type});
   }
   options->http.connect_timeout = config.Time("http-client-connect-timeout");

@@ -118,17 +118,22 @@ class Progress {
     shown_ = ::isatty(STDIN_FILENO) == 0;
     if (S_ISREG(file.st_mode)) total_ = static_cast<double>(file.st_size);
   }
-  ~Progress() {
-    if (wrote_) std::fputc('\n', stderr);
-  }
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
-
   void Show(size_t messages, size_t bytes) {
     const auto now = std::chrono::steady_clock::now();
     if (!shown_ || now < next_) return;
     next_ = now + std::chrono::seconds(1);
     wrote_ = true;
+    Write(messages, bytes);
+  }
+  // The last word, if there was one.
+  void End(size_t messages, size_t bytes) {
+    if (!wrote_) return;
+    Write(messages, bytes);
+    std::fputc('\n', stderr);
+  }
+
+ private:
+  void Write(size_t messages, size_t bytes) const {
     if (total_ > 0) {
       std::fprintf(stderr, "\r%zu messages, %.0f %%", messages,
                    100 * static_cast<double>(bytes) / total_);
@@ -137,7 +142,6 @@ class Progress {
     }
   }
 
- private:
   bool shown_ = false;
   bool wrote_ = false;
   double total_ = 0;
@@ -172,14 +176,15 @@ class Throttle {
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
-int Run(const Config& config, const Quit& quit) {
+// "" or why it failed, which is then said last: the library has stopped talking.
+std::string Run(const Config& config, const Quit& quit) {
   const std::string topic = config.String("topic");
-  if (topic.empty()) return Failed("--topic required");
-  if (!IsValidTopicName(topic)) return Failed(StrCat("invalid topic name ", GoQuoted(topic)));
+  if (topic.empty()) return "--topic required";
+  if (!IsValidTopicName(topic)) return StrCat("invalid topic name ", GoQuoted(topic));
   const std::string delimiter = config.String("delimiter");
-  if (delimiter.size() != 1) return Failed("--delimiter must be a single byte");
+  if (delimiter.size() != 1) return "--delimiter must be a single byte";
   const std::vector<std::string> given = config.Strings("nsqd-tcp-address");
-  if (given.empty()) return Failed("--nsqd-tcp-address required");
+  if (given.empty()) return "--nsqd-tcp-address required";
   const int64_t async = std::clamp<int64_t>(config.Int("async"), 0, kMostAsync);
   const int64_t rate = config.Int("rate");
   const auto batch_size = static_cast<size_t>(std::max<int64_t>(config.Int("batch"), 1));
@@ -192,7 +197,7 @@ int Run(const Config& config, const Quit& quit) {
     options.client = OptionsFrom(config, "producer-opt", kTool);
     options.max_pending = static_cast<size_t>(async) + 16;
     auto producer = Producer::Open(runtime, std::move(options));
-    if (!producer) return Failed(producer.error().detail);
+    if (!producer) return "failed to create nsq.Producer - " + producer.error().detail;
     producers.push_back(std::move(*producer));
   }
   if (rate >= 1) LogText(StrCat("Throttling messages rate to max:", rate, "/second"));
@@ -226,7 +231,7 @@ int Run(const Config& config, const Quit& quit) {
     if (waiting[0].revents == 0) continue;
     const ssize_t n = ::read(STDIN_FILENO, buffer.data(), buffer.size());
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (n < 0) return Failed(StrCat("read /dev/stdin: ", std::strerror(errno)));
+    if (n < 0) return StrCat("read /dev/stdin: ", std::strerror(errno));
     bytes += static_cast<size_t>(n);
     if (n == 0) {
       pieces.End(take);
@@ -241,8 +246,8 @@ int Run(const Config& config, const Quit& quit) {
   }
   if (sound && !batch.empty()) static_cast<void>(publisher.Publish(batch));
   publisher.Finish();
-  const std::string failure = publisher.failure();
-  return failure.empty() ? 0 : Failed(failure);
+  progress.End(publisher.published(), bytes);
+  return publisher.failure();
 }
 
 }  // namespace
@@ -252,5 +257,6 @@ int main(int argc, char** argv) {
   nsq::Config config("to_nsq", nsq::apps::Flags(), nsq::apps::ToolVersion("to_nsq"));
   if (const auto code = nsq::apps::LoadFlags(&config, argc, argv)) return *code;
   nsq::apps::Quit quit({SIGINT, SIGTERM});
-  return nsq::apps::Run(config, quit);
+  const std::string failure = nsq::apps::Run(config, quit);
+  return failure.empty() ? 0 : nsq::apps::Failed(failure);
 }

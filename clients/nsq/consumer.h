@@ -60,7 +60,8 @@ struct ConsumerOptions {
   int concurrency = 1;
   // While a handler runs, its message is touched in time by itself.
   bool auto_touch = false;
-  // Start fails, instead of going on trying, if one of `nsqds` cannot be reached.
+  // Start fails, instead of going on trying, if one of `nsqds` cannot be reached. Nothing is
+  // delivered before all of them are; a consumer that could not start has ended.
   bool fail_fast = false;
   // An nsqd that no nsqlookupd lists for so long is left; 0: stay as long as it answers.
   std::chrono::nanoseconds drop_delisted_after{0};

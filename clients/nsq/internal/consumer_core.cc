@@ -371,16 +371,18 @@ StopReport ConsumerCore::Stop(Duration timeout) {
   stop_source_.request_stop();
   std::deque<Message> unbegun;
   std::deque<Received> receivers;
+  bool gone = false;
   {
     const std::lock_guard<std::mutex> lock(queue_mutex_);
     if (stopped_) return *stopped_;
+    gone = gone_;
     no_more_ = true;
     unbegun.swap(queue_);
     receivers.swap(receivers_);
     given_back_ += unbegun.size();
     queue_changed_.notify_all();
   }
-  Log(Severity::kInfo, Event::kStopping, "stopping...");
+  if (!gone) Log(Severity::kInfo, Event::kStopping, "stopping...");
   {
     std::unique_lock<std::mutex> lock(mutex_);
     stop_ = true;
@@ -456,7 +458,7 @@ void ConsumerCore::OpenInbox() {
   if (here_ != nullptr) {
     if (max_in_flight) {
       here_->book.SetMaxInFlight(*max_in_flight);
-      SendReady(here_->book.Plan(here_->loop.Now()));
+      if (!WaitsForAll()) SendReady(here_->book.Plan(here_->loop.Now()));
     }
     // CLS goes out before the answers that were given because of it.
     if (stop) BeginStop();
@@ -479,10 +481,13 @@ void ConsumerCore::BeginOnLoop() {
     if (node == nullptr) node = std::make_unique<Node>(loop, this, address, true);
   }
   here_->first_attempts_left = here_->nodes.size();
-  // By a list of its own: an attempt that fails at once may change the nodes.
+  // By a list of its own: an attempt that fails at once may change the nodes, or end it all.
   std::vector<Node*> nodes;
   for (const auto& [address, node] : here_->nodes) nodes.push_back(node.get());
-  for (Node* node : nodes) ConnectNode(node);
+  for (Node* node : nodes) {
+    if (here_ != nullptr) ConnectNode(node);
+  }
+  if (here_ == nullptr) return;
   if (!lookup_urls_.empty()) {
     here_->lookup =
         std::make_unique<Lookup>(loop, *runtime_, lookup_urls_, options_.client,
@@ -531,8 +536,14 @@ void ConsumerCore::OnSubscribed(Node* node) {
         node->address);
   }
   here_->book.Add(node->id, max_rdy);
-  SendReady(here_->book.Plan(here_->loop.Now()));
   NoteFirstAttempt(node, Expected<void>());
+  if (!WaitsForAll()) SendReady(here_->book.Plan(here_->loop.Now()));
+}
+
+// With fail_fast nothing is to be delivered before it is known that Start succeeds: what a
+// consumer that ends has in flight comes again only after its timeout.
+bool ConsumerCore::WaitsForAll() const {
+  return options_.fail_fast && here_->first_attempts_left > 0;
 }
 
 void ConsumerCore::NoteFirstAttempt(Node* node, Expected<void> result) {
@@ -568,6 +579,11 @@ void ConsumerCore::OnNodeLost(Node* node, const Error& why) {
   const bool was_live = node->state == Node::State::kLive;
   here_->loop.DeferDelete(std::move(node->link));
   node->state = Node::State::kIdle;
+  if (options_.fail_fast && node->direct && !node->first_attempt_noted && !here_->stopping) {
+    NoteFirstAttempt(node, why);  // Start says it
+    LeaveLoop();
+    return;
+  }
   Log(Severity::kError, was_live ? Event::kLost : Event::kConnectFailed,
       was_live ? why.detail : StrCat("error connecting to nsqd - ", why.detail), node->address);
   if (was_live) {
@@ -579,7 +595,7 @@ void ConsumerCore::OnNodeLost(Node* node, const Error& why) {
     here_->by_id.erase(node->id);
     here_->book.Remove(node->id);
     node->source = nullptr;
-    if (!here_->stopping) SendReady(here_->book.Plan(here_->loop.Now()));
+    if (!here_->stopping && !WaitsForAll()) SendReady(here_->book.Plan(here_->loop.Now()));
   }
   if (here_->stopping) {
     RemoveNode(node);

@@ -110,6 +110,7 @@ class ConsumerCore final : public Resident, public std::enable_shared_from_this<
   void OnNodeError(Node* node, std::string_view text);
   void OnNodeEnded(Node* node);
   void NoteFirstAttempt(Node* node, Expected<void> result);
+  bool WaitsForAll() const;
   void DeliverToQueue(std::vector<Message>* messages);
   void ApplyAnswers(const std::vector<PendingAnswer>& answers);
   void ApplySignal(Backoff::Signal signal);

@@ -53,6 +53,16 @@ Result<UniqueFd> DialFrom(const Address& to, const std::string& local_addr) {
 
 }  // namespace
 
+Result<Address> ParseNsqdAddress(const std::string& text) {
+  const bool path = text.find('/') != std::string::npos || text.starts_with('@');
+  if (!path && text.find(':') == std::string::npos) {
+    return Status(Code::kInvalid, StrCat("dial tcp: address ", text, ": missing port in address"));
+  }
+  Result<Address> address = ParseAddress(text);
+  if (address.ok()) return address;
+  return Status(Code::kInvalid, "dial tcp: " + address.status().detail());
+}
+
 Result<UniqueFd> Dial(const Address& to, const std::string& local_addr) {
   Result<UniqueFd> fd =
       local_addr.empty() || to.is_unix() ? StartConnect(to) : DialFrom(to, local_addr);

@@ -45,7 +45,7 @@ Link::~Link() = default;
 
 void Link::Start() {
   loop_.home().Assert();
-  resolver_.Start(ParseAddress(address_));
+  resolver_.Start(ParseNsqdAddress(address_));
 }
 
 void Link::OnResolved(Result<std::vector<Address>> addresses) {
@@ -348,7 +348,7 @@ void Link::OnClosed(const Status& why) {
   }
   const bool eof = why.detail() == "EOF";
   if (stage_ == Stage::kReady) {
-    Lose(ErrorCode::kOutcomeUnknown, eof ? "EOF" : StrCat("IO error - ", why.detail()));
+    Lose(ErrorCode::kOutcomeUnknown, eof ? "EOF" : StrCat("IO error - ", ReasonOf(why)));
   } else if (read_anything_) {
     Lose(ErrorCode::kConnectFailed,
          StrCat(stage_ == Stage::kAuth ? "failed to auth - " : "failed to IDENTIFY - ",

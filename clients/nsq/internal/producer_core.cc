@@ -380,7 +380,7 @@ void ProducerCore::OnResponse(Link& link, std::string_view text) {
 }
 
 void ProducerCore::OnServerError(Link& /*link*/, std::string_view text) {
-  Log(Severity::kError, Event::kServerError, StrCat("E ", text));
+  Log(Severity::kError, Event::kServerError, StrCat("protocol error - ", text));
   if (outstanding_.empty()) return;
   Operation operation = std::move(outstanding_.front());
   outstanding_.pop_front();

@@ -98,6 +98,27 @@ TEST_F(NsqTailTest, Refusals) {
   EXPECT_NE(said({address, "-topic=t", "-n=five"}, 2)
                 .find("invalid value \"five\" for flag -n: parse error"),
             std::string::npos);
+  // One line that says why, and it is the last.
+  EXPECT_TRUE(said({address, "-nsqd-tcp-address=127.0.0.1:1", "-topic=t"}, 1)
+                  .ends_with(" dial tcp 127.0.0.1:1: connect: connection refused\n"));
+  EXPECT_TRUE(said({"-nsqd-tcp-address=127.0.0.1", "-topic=t"}, 1)
+                  .ends_with(" dial tcp: address 127.0.0.1: missing port in address\n"));
+  EXPECT_TRUE(said({"-nsqd-tcp-address=127.0.0.1:99999", "-topic=t"}, 1)
+                  .ends_with(" dial tcp: address 99999: invalid port\n"));
+  EXPECT_TRUE(said({address, "-topic=t", "-consumer-opt=tls_root_ca_file,/no/such"}, 2)
+                  .starts_with("invalid value \"tls_root_ca_file,/no/such\" for flag "
+                               "-consumer-opt: ERROR: failed to read custom Certificate Authority "
+                               "file open /no/such: no such file or directory\n"));
+}
+
+TEST_F(NsqTailTest, WhereOneNsqdIsDownNothingComesInFlight) {
+  auto& nsqd = AddNsqd();
+  EXPECT_EQ(nsqd.Publish("t", "one"), "OK");
+  const Ended ended = Run("nsq_tail", {"-nsqd-tcp-address=" + nsqd.tcp_address(),
+                                       "-nsqd-tcp-address=127.0.0.1:1", "-topic=t", "-channel=c"});
+  EXPECT_EQ(ended.code, 1);
+  EXPECT_EQ(ended.out, "");
+  EXPECT_EQ(nsqd.Stats("t").of("c").in_flight, 0);
 }
 
 }  // namespace

@@ -191,6 +191,7 @@ TEST_F(NsqToFileTest, Refusals) {
   };
   refused({"extra", "args"}, "unknown arguments: [extra args]");
   refused({"-log-level=loud"}, "--log-level is invalid");
+  refused({"-log-level=loud", "-version"}, "--log-level is invalid");
   refused({"-channel="}, "--channel is required");
   refused({"-gzip-level=0"}, "invalid --gzip-level value (0), should be 1-9");
   refused({"-sync-interval=0"}, "--sync-interval should be positive");

@@ -113,6 +113,10 @@ TEST_F(ToNsqTest, RefusalsAndTheirCodes) {
     EXPECT_NE(ended.err.find(c.said), std::string::npos) << ended.err;
   }
   EXPECT_FALSE(nsqd.Stats("bad").exists) << "not even its first word";
+  const Ended too_big = Run("to_nsq", {address, "-topic=t"}, std::string(2'000'000, 'x') + "\n");
+  EXPECT_EQ(too_big.code, 1);
+  EXPECT_TRUE(too_big.err.ends_with(" E_BAD_MESSAGE PUB message too big 2000000 > 1048576\n"))
+      << too_big.err;
 }
 
 TEST_F(ToNsqTest, ASignalEndsItWithWhatItHas) {
