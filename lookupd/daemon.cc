@@ -29,7 +29,10 @@ Result<UniqueFd> ListenOn(const std::string& text) {
 
 Daemon::Daemon(EventLoop& loop, const RegistrationDb::Options& options)
     : db_(loop.home(), options),
-      api_(loop, &db_, [this] { return v1_server_ ? v1_server_->connections() : 0; }),
+      api_(loop, &db_,
+           [this] {
+             return (v1_server_ ? v1_server_->connections() : 0) + http_server_.connections();
+           }),
       http_server_(loop, router_) {
   api_.AddRoutes(&router_);
 }

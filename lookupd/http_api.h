@@ -27,7 +27,7 @@ namespace nsq::lookupd {
 // Home: its loop, which is the database's. Outlives the routers that it has added itself to.
 class HttpApi {
  public:
-  // `connections`: how many nsqds are connected, for statistics.
+  // `connections`: how many clients there are, over TCP and HTTP, for statistics.
   HttpApi(EventLoop& loop, RegistrationDb* db, std::function<size_t()> connections)
       : loop_(loop), db_(db), connections_(std::move(connections)) {}
   HttpApi(const HttpApi&) = delete;

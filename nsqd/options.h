@@ -92,6 +92,7 @@ struct Options {
   Duration min_output_buffer_timeout = milliseconds(25);
   Duration output_buffer_timeout = milliseconds(250);
   int max_channel_consumers = 0;  // 0: no limit
+  int max_connections = 0;        // of TCP clients, and of HTTP clients; 0: no limit
   bool deflate = true;
   int max_deflate_level = 6;
   bool snappy = true;

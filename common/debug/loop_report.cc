@@ -27,7 +27,7 @@ constexpr Family kMailbox{"nsq_loop_mailbox_letters", Type::kGauge,
 constexpr Family kMailboxMax{"nsq_loop_mailbox_letters_max", Type::kGauge,
                              "Most letters that ever waited at one time."};
 constexpr Family kConnections{"nsq_loop_connections", Type::kGauge,
-                              "TCP clients that are served by the loop."};
+                              "Clients that are served by the loop, over TCP and HTTP."};
 constexpr Family kTopics{"nsq_loop_topics", Type::kGauge, "Topics at home on the loop."};
 constexpr Family kMemory{"nsq_loop_message_memory_bytes", Type::kGauge,
                          "Memory of messages that the loop's topics keep in memory."};

@@ -16,7 +16,7 @@ namespace nsq {
 struct LoopReport {
   std::string name;  // "loop 0"
   LoopStats stats;
-  uint64_t connections = 0;           // TCP clients; HTTP is not counted
+  uint64_t connections = 0;           // TCP and HTTP
   uint64_t topics = 0;                // at home there
   uint64_t message_memory_bytes = 0;  // of messages kept in memory
 };

@@ -10,21 +10,37 @@
 #include <vector>
 
 #include "common/check.h"
+#include "common/event/connection_limit.h"
 #include "common/event/event_loop.h"
 #include "common/event/listener.h"
+#include "common/event/refused_connections.h"
 #include "common/filters/tls_context.h"
 #include "common/http/server_connection.h"
 
 namespace nsq::http {
+namespace {
+
+constexpr std::string_view kTooMany =
+    "HTTP/1.1 503 Service Unavailable\r\n"
+    "Content-Type: application/json; charset=utf-8\r\n"
+    "Connection: close\r\n"
+    "Content-Length: 34\r\n\r\n"
+    "{\"message\":\"TOO_MANY_CONNECTIONS\"}";
+// A fatal alert, internal_error: to say more would take a handshake.
+constexpr std::string_view kTooManyOverTls("\x15\x03\x01\x00\x02\x02\x50", 7);
+
+}  // namespace
 
 class Server::Core final : public ServerConnectionOwner {
  public:
-  Core(EventLoop& loop, const Router& router) : loop_(loop), router_(router) {
+  Core(EventLoop& loop, const Router& router, ConnectionLimit* limit)
+      : loop_(loop), router_(router), limit_(limit), refused_(loop, "HTTP") {
     loop_.home().Assert();
   }
   ~Core() override { loop_.home().Assert(); }
 
-  void Listen(UniqueFd fd, bool over_tls);
+  // `handshake_time`: clients speak TLS; nothing: they do not.
+  void Listen(UniqueFd fd, std::optional<Duration> handshake_time);
   void UseTls(std::shared_ptr<const TlsContext> context) { tls_ = std::move(context); }
   void DivertPlain(Route route) { plain_route_ = std::move(route); }
   void Stop();
@@ -40,9 +56,11 @@ class Server::Core final : public ServerConnectionOwner {
  private:
   EventLoop& loop_;
   const Router& router_;
+  ConnectionLimit* const limit_;  // null: none
   std::optional<Route> plain_route_;
   std::shared_ptr<const TlsContext> tls_;
   std::vector<std::unique_ptr<Listener>> listeners_;
+  RefusedConnections refused_;
   std::unordered_map<ServerConnection*, std::unique_ptr<ServerConnection>> connections_;
   std::array<char, 64> date_{};
   size_t date_size_ = 0;
@@ -50,12 +68,19 @@ class Server::Core final : public ServerConnectionOwner {
   bool stopping_ = false;
 };
 
-void Server::Core::Listen(UniqueFd fd, bool over_tls) {
+void Server::Core::Listen(UniqueFd fd, std::optional<Duration> handshake_time) {
   loop_.home().Assert();
+  const bool over_tls = handshake_time.has_value();
   NSQ_CHECK(!over_tls || tls_ != nullptr);
-  const auto accept = [this, over_tls](UniqueFd accepted) {
-    auto connection = std::make_unique<ServerConnection>(loop_, std::move(accepted), this,
-                                                         over_tls ? tls_.get() : nullptr);
+  const auto accept = [this, over_tls,
+                       time = handshake_time.value_or(Duration::zero())](UniqueFd accepted) {
+    std::optional<ConnectionPlace> place = limit_ == nullptr ? ConnectionPlace() : limit_->Take();
+    if (!place) {
+      refused_.Refuse(std::move(accepted), over_tls ? kTooManyOverTls : kTooMany);
+      return;
+    }
+    auto connection = std::make_unique<ServerConnection>(
+        loop_, std::move(accepted), this, over_tls ? tls_.get() : nullptr, time, std::move(*place));
     ServerConnection* const key = connection.get();
     connections_.emplace(key, std::move(connection));
   };
@@ -92,13 +117,15 @@ void Server::Core::OnGone(ServerConnection* connection) {
   loop_.DeferDelete(std::move(gone.mapped()));
 }
 
-Server::Server(EventLoop& loop, const Router& router)
-    : core_(std::make_unique<Core>(loop, router)) {}
+Server::Server(EventLoop& loop, const Router& router, ConnectionLimit* limit)
+    : core_(std::make_unique<Core>(loop, router, limit)) {}
 
 Server::~Server() = default;
 
-void Server::Listen(UniqueFd fd) { core_->Listen(std::move(fd), false); }
-void Server::ListenTls(UniqueFd fd) { core_->Listen(std::move(fd), true); }
+void Server::Listen(UniqueFd fd) { core_->Listen(std::move(fd), std::nullopt); }
+void Server::ListenTls(UniqueFd fd, Duration handshake_time) {
+  core_->Listen(std::move(fd), handshake_time);
+}
 void Server::UseTls(std::shared_ptr<const TlsContext> context) {
   core_->UseTls(std::move(context));
 }

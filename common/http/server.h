@@ -4,8 +4,10 @@
 #include <memory>
 
 #include "common/event/unique_fd.h"
+#include "common/time.h"
 
 namespace nsq {
+class ConnectionLimit;
 class EventLoop;
 class TlsContext;
 }  // namespace nsq
@@ -23,16 +25,21 @@ struct Route;
 // that are still out answer nobody then.
 class Server {
  public:
-  // `router` outlives the server.
-  Server(EventLoop& loop, const Router& router);
+  static constexpr Duration kHandshakeTime = seconds(10);
+
+  // `router` outlives the server, and so does `limit`, which several servers may share; null: as
+  // many connections as come. One too many hears 503 {"message":"TOO_MANY_CONNECTIONS"}, over TLS
+  // an alert, before it has said anything.
+  Server(EventLoop& loop, const Router& router, ConnectionLimit* limit = nullptr);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   ~Server();
 
   // `fd` is listening and non-blocking (nsq::Listen).
   void Listen(UniqueFd fd);
-  // Clients of `fd` speak TLS, by the context that UseTls was given last.
-  void ListenTls(UniqueFd fd);
+  // Clients of `fd` speak TLS, by the context that UseTls was given last, and have shaken hands
+  // within `handshake_time` or are closed.
+  void ListenTls(UniqueFd fd, Duration handshake_time = kHandshakeTime);
   void UseTls(std::shared_ptr<const TlsContext> context);
 
   // Every request without TLS is given to `route`, whatever it asks for.

@@ -62,9 +62,11 @@ std::string_view Phrase(int status) {
 }  // namespace
 
 ServerConnection::ServerConnection(EventLoop& loop, UniqueFd fd, ServerConnectionOwner* owner,
-                                   const TlsContext* tls)
+                                   const TlsContext* tls, Duration handshake_time,
+                                   ConnectionPlace place)
     : loop_(loop),
       owner_(*owner),
+      place_(std::move(place)),
       connection_(loop, std::move(fd), this),
       is_plain_(tls == nullptr) {
   if (is_plain_) return;
@@ -73,7 +75,7 @@ ServerConnection::ServerConnection(EventLoop& loop, UniqueFd fd, ServerConnectio
     connection_.AbandonFilter();
     HandshakeFailed("i/o timeout");
   });
-  handshake_timer_->ArmAfter(kHandshakeTime);
+  handshake_timer_->ArmAfter(handshake_time);
 }
 
 ServerConnection::~ServerConnection() {

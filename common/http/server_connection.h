@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "common/event/connection.h"
+#include "common/event/connection_limit.h"
 #include "common/http/body_reader.h"
 #include "common/http/exchange.h"
 #include "common/http/router.h"
@@ -54,12 +55,10 @@ class ServerConnection final : public Connection::Handler, public ExchangeOwner,
   // A client that leaves so much unread is not listened to.
   static constexpr size_t kMaxUnsentBytes = size_t{1} << 20;
 
-  // How long a client may take to shake hands.
-  static constexpr Duration kHandshakeTime = seconds(10);
-
-  // `owner` outlives it. `tls`: what the client speaks TLS by; null: it does not.
+  // `owner` outlives it. `tls`: what the client speaks TLS by; null: it does not. It has shaken
+  // hands within `handshake_time` or is closed. `place` is held until then.
   ServerConnection(EventLoop& loop, UniqueFd fd, ServerConnectionOwner* owner,
-                   const TlsContext* tls);
+                   const TlsContext* tls, Duration handshake_time, ConnectionPlace place);
   ~ServerConnection() override;
 
   // Ends it now if no request is in progress, else with its answer.
@@ -91,6 +90,7 @@ class ServerConnection final : public Connection::Handler, public ExchangeOwner,
 
   EventLoop& loop_;
   ServerConnectionOwner& owner_;
+  const ConnectionPlace place_;
   Connection connection_;
   const bool is_plain_;
   std::unique_ptr<Timer> handshake_timer_;  // during one

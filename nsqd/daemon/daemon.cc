@@ -15,12 +15,14 @@
 
 #include "common/event/address.h"
 #include "common/event/listener.h"
+#include "common/event/refused_connections.h"
 #include "common/event/signal_watch.h"
 #include "common/http/router.h"
 #include "common/http/server.h"
 #include "common/log.h"
 #include "common/strings.h"
 #include "common/version.h"
+#include "common/wire/frame.h"
 #include "nsqd/daemon/auth/auth_desk.h"
 #include "nsqd/daemon/drain.h"
 #include "nsqd/daemon/lookup/lookup_peers.h"
@@ -93,10 +95,12 @@ struct Daemon::Worker {
 };
 
 struct Daemon::AdoptSocket : Letter {
-  AdoptSocket(Shard* s, UniqueFd f) : to(s), fd(std::move(f)) {}
-  void Open() noexcept override { to->Adopt(std::move(fd)); }
+  AdoptSocket(Shard* s, UniqueFd f, ConnectionPlace p)
+      : to(s), fd(std::move(f)), place(std::move(p)) {}
+  void Open() noexcept override { to->Adopt(std::move(fd), std::move(place)); }
   Shard* const to;
   UniqueFd fd;
+  ConnectionPlace place;
 };
 
 struct Daemon::UseTls : Letter {
@@ -163,6 +167,8 @@ Daemon::Daemon(const Options& options, ConfigReader config)
       config_(std::move(config)),
       start_time_(WallNow()),
       placement_(static_cast<size_t>(options.loops)),
+      tcp_limit_(static_cast<size_t>(options.max_connections)),
+      http_limit_(static_cast<size_t>(options.max_connections)),
       pool_(std::make_unique<HelperPool>(kDiskThreads)),
       lookup_pool_(std::make_unique<HelperPool>(kLookupThreads)),
       addresses_(options.lookupd_tcp_addresses) {
@@ -172,6 +178,7 @@ Daemon::Daemon(const Options& options, ConfigReader config)
     workers_.push_back(std::make_unique<Worker>(*this, *world_, i));
     world_->shards.push_back(workers_.back()->shard.get());
   }
+  world_->connections = {{"tcp", &tcp_limit_}, {"http", &http_limit_}};
   lookup_ = std::make_unique<LookupDesk>(workers_[0]->loop);
   world_->lookup = lookup_.get();
   drain_ = std::make_unique<Drain>(workers_[0]->loop, *workers_[0]->shard, [this] { BeginStop(); });
@@ -198,6 +205,7 @@ Daemon::~Daemon() {
   }
   // What lives on the loops goes first, then who writes to them, then they.
   listener_.reset();
+  refused_.reset();
   signals_.reset();
   drain_.reset();
   lookup_->Stop();
@@ -354,6 +362,7 @@ void Daemon::Serve() {
 
   ServeHttp();
   NSQ_LOG(kInfo, "TCP: listening on ", LocalAddress(tcp_socket_.get()));
+  refused_ = std::make_unique<RefusedConnections>(loop, "TCP");
   listener_ =
       std::make_unique<Listener>(loop, UniqueFd(::fcntl(tcp_socket_.get(), F_DUPFD_CLOEXEC, 0)),
                                  [this](UniqueFd fd) { OnAccept(std::move(fd)); });
@@ -385,16 +394,19 @@ void Daemon::StartStatsd() {
 void Daemon::ServeHttp() {
   // A server for each loop; all of them listen to the same two sockets.
   struct ServeLetter : Letter {
-    explicit ServeLetter(Worker* w) : worker(w) {}
+    ServeLetter(Worker* w, ConnectionLimit* l) : worker(w), limit(l) {}
     void Open() noexcept override {
-      auto server = std::make_unique<http::Server>(worker->loop, worker->api->router());
+      auto server = std::make_unique<http::Server>(worker->loop, worker->api->router(), limit);
       if (refusal) server->DivertPlain(std::move(*refusal));
       if (http.valid()) server->Listen(std::move(http));
       if (contexts.any()) server->UseTls(std::move(contexts.https));
       if (https.valid()) server->ListenTls(std::move(https));
       worker->http = std::move(server);
+      worker->shard->CountHttp(
+          [w = worker] { return w->http == nullptr ? 0 : w->http->connections(); });
     }
     Worker* const worker;
+    ConnectionLimit* const limit;
     UniqueFd http;
     UniqueFd https;
     TlsContexts contexts;
@@ -404,7 +416,7 @@ void Daemon::ServeHttp() {
     return socket.valid() ? UniqueFd(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0)) : UniqueFd();
   };
   for (const auto& worker : workers_) {
-    auto letter = std::make_unique<ServeLetter>(worker.get());
+    auto letter = std::make_unique<ServeLetter>(worker.get(), &http_limit_);
     letter->http = share(http_socket_);
     letter->https = share(https_socket_);
     letter->contexts = tls_;
@@ -429,12 +441,22 @@ void Daemon::Run() {
 }
 
 void Daemon::OnAccept(UniqueFd fd) {
+  std::optional<ConnectionPlace> place = tcp_limit_.Take();
+  if (!place) {
+    const std::string why =
+        StrCat("E_TOO_MANY_CONNECTIONS connections exceed limit of ", tcp_limit_.max());
+    Buffer frame;
+    AppendFrame(FrameType::kError, why, &frame);
+    refused_->Refuse(std::move(fd), frame.view());
+    return;
+  }
   Worker& worker = *workers_[next_worker_];
   next_worker_ = (next_worker_ + 1) % workers_.size();
   if (&worker == workers_[0].get()) {
-    worker.shard->Adopt(std::move(fd));
+    worker.shard->Adopt(std::move(fd), std::move(*place));
   } else {
-    worker.loop.Post(std::make_unique<AdoptSocket>(worker.shard.get(), std::move(fd)));
+    worker.loop.Post(
+        std::make_unique<AdoptSocket>(worker.shard.get(), std::move(fd), std::move(*place)));
   }
 }
 
@@ -482,6 +504,7 @@ void Daemon::BeginStop() {
   drain_->Stop();
   NSQ_LOG(kInfo, "TCP: closing ", LocalAddress(tcp_socket_.get()));
   listener_.reset();
+  refused_.reset();
   tcp_socket_.Reset();
   if (http_socket_.valid()) NSQ_LOG(kInfo, "HTTP: closing ", LocalAddress(http_socket_.get()));
   if (https_socket_.valid()) NSQ_LOG(kInfo, "HTTPS: closing ", LocalAddress(https_socket_.get()));

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/event/connection_limit.h"
 #include "common/event/event_loop.h"
 #include "common/event/helper_pool.h"
 #include "common/event/socket_file.h"
@@ -25,6 +26,7 @@
 
 namespace nsq {
 class Listener;
+class RefusedConnections;
 class SignalWatch;
 }  // namespace nsq
 
@@ -112,6 +114,9 @@ class Daemon {
   std::unique_ptr<DataPathLock> lock_;
   Health health_;
   Placement placement_;
+  // Two counts: neither the one kind nor the other can shut the other out.
+  ConnectionLimit tcp_limit_;
+  ConnectionLimit http_limit_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<LookupDesk> lookup_;
   std::unique_ptr<StatsdPusher> statsd_;
@@ -127,6 +132,7 @@ class Daemon {
   UniqueFd https_socket_;
   std::vector<SocketFile> socket_files_;
   std::unique_ptr<Listener> listener_;
+  std::unique_ptr<RefusedConnections> refused_;
   std::unique_ptr<SignalWatch> signals_;
   size_t next_worker_ = 0;
 

@@ -509,14 +509,19 @@ const TlsContext* Shard::tls() const {
   return tls_.get();
 }
 
-void Shard::Adopt(UniqueFd fd) {
+void Shard::Adopt(UniqueFd fd, ConnectionPlace place) {
   home_.Assert();
   if (closing_) return;
   // Unique over loops: a connection keeps its number when it moves.
   const ConnectionId id{next_connection_++ * world_.shards.size() + index_};
-  auto session = std::make_unique<Session>(*this, id, std::move(fd));
+  auto session = std::make_unique<Session>(*this, id, std::move(fd), std::move(place));
   Session* const adopted = session.get();
   sessions_.emplace(adopted, std::move(session));
+}
+
+void Shard::CountHttp(std::function<size_t()> count) {
+  home_.Assert();
+  http_count_ = std::move(count);
 }
 
 void Shard::Move(Session* session, std::string topic, std::string channel) {

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "common/event/connection_limit.h"
 #include "common/event/event_loop.h"
 #include "common/event/unique_fd.h"
 #include "nsqd/http/backend.h"
@@ -36,6 +37,12 @@ class Session;
 class Shard;
 struct MovingSession;
 
+// Connections of one kind, over all loops.
+struct CountedConnections {
+  std::string_view protocol;  // a literal
+  const ConnectionLimit* limit;
+};
+
 // What all shards share. Immutable once they run; what it points to says itself who may use it.
 struct ShardWorld {
   const Options& options;
@@ -43,10 +50,11 @@ struct ShardWorld {
   Files& files;
   Placement& placement;
   Health& health;
-  std::vector<Shard*> shards;    // by loop
-  LookupDesk* lookup = nullptr;  // } set before the loops run
-  AuthDesk* auth = nullptr;      // } null: no auth servers
-  const Drain* drain = nullptr;  // } null: never (tests)
+  std::vector<Shard*> shards;                        // by loop
+  LookupDesk* lookup = nullptr;                      // } set before the loops run
+  AuthDesk* auth = nullptr;                          // } null: no auth servers
+  const Drain* drain = nullptr;                      // } null: never (tests)
+  std::vector<CountedConnections> connections = {};  // for /metrics
 };
 
 // Everything of nsqd that lives on one loop: the topics at home here, the sessions of clients that
@@ -70,7 +78,10 @@ class Shard : public Broker, private TopicObserver {
   void UseTls(std::shared_ptr<const TlsContext> context);
 
   // A client that was accepted for this loop.
-  void Adopt(UniqueFd fd);
+  void Adopt(UniqueFd fd, ConnectionPlace place);
+
+  // Tells how many HTTP clients there are on this loop.
+  void CountHttp(std::function<size_t()> count);
 
   // Ends all clients, as a stop does. Publishes of other loops are still taken.
   void CloseClients();
@@ -187,6 +198,7 @@ class Shard : public Broker, private TopicObserver {
   std::unordered_map<std::string, size_t, Hash, std::equal_to<>> elsewhere_ NSQ_GUARDED_BY(home_);
 
   std::shared_ptr<const TlsContext> tls_ NSQ_GUARDED_BY(home_);  // null: no TLS
+  std::function<size_t()> http_count_ NSQ_GUARDED_BY(home_);     // none: no HTTP yet
   uint64_t next_connection_ NSQ_GUARDED_BY(home_) = 0;
   std::unordered_map<Session*, std::unique_ptr<Session>> sessions_ NSQ_GUARDED_BY(home_);
   std::vector<std::unique_ptr<RemoteBatch>> remote_batches_ NSQ_GUARDED_BY(home_);

@@ -89,10 +89,16 @@ MetricsPart Shard::MetricsHere() const {
   MetricsPart part;
   part.loop.name = loop_.name();
   part.loop.stats = loop_.stats();
-  part.loop.connections = sessions_.size();
+  part.loop.connections = sessions_.size() + (http_count_ ? http_count_() : 0);
   part.loop.topics = topics_.size();
   part.loop.message_memory_bytes = budget_.used_bytes;
   part.queue = metrics_;
+  if (index_ == 0) {
+    for (const CountedConnections& kind : world_.connections) {
+      part.connections.push_back(
+          {kind.protocol, kind.limit->open(), kind.limit->refused(), kind.limit->max()});
+    }
+  }
   // The peers live on the desk's loop, which is the first shard's.
   const LookupPeers* const peers = index_ == 0 ? world_.lookup->peers() : nullptr;
   if (peers != nullptr) {

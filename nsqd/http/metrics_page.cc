@@ -91,6 +91,11 @@ constexpr Family kSync{"nsq_fsync_duration_seconds", Type::kHistogram,
                        "Time one sync of a topic's log took."};
 constexpr Family kBudget{"nsq_message_memory_limit_bytes", Type::kGauge,
                          "What all loops' messages in memory may take (--memory-budget)."};
+constexpr Family kConnections{"nsq_connections", Type::kGauge, "Clients that are connected."};
+constexpr Family kRefused{"nsq_connections_refused_total", Type::kCounter,
+                          "Clients turned away for --max-connections."};
+constexpr Family kConnectionLimit{"nsq_connections_limit", Type::kGauge,
+                                  "--max-connections; 0: no limit."};
 constexpr Family kLookupd{"nsq_nsqlookupd_connected", Type::kGauge,
                           "1 while that nsqlookupd is connected and knows this node."};
 
@@ -172,9 +177,18 @@ std::string MetricsText(std::span<const MetricsPart> parts, bool healthy,
   QueueMetrics queue;
   std::vector<LoopReport> loops;
   Samples lookupds(kLookupd);
+  Samples connections(kConnections);
+  Samples refused(kRefused);
+  Samples limits(kConnectionLimit);
   for (const MetricsPart& part : parts) {
     queue.Merge(part.queue);
     loops.push_back(part.loop);
+    for (const MetricsPart::Connections& kind : part.connections) {
+      const Labels labels("protocol", kind.protocol);
+      connections.Add(labels, kind.open);
+      refused.Add(labels, kind.refused);
+      limits.Add(labels, kind.limit);
+    }
     for (const MetricsPart::Lookupd& lookupd : part.lookupds) {
       lookupds.Add(Labels("address", lookupd.address), lookupd.connected);
     }
@@ -183,6 +197,9 @@ std::string MetricsText(std::span<const MetricsPart> parts, bool healthy,
   page.Add(kDelivery, queue.delivery);
   page.Add(kSync, queue.sync);
   page.Add(kBudget, memory_budget_bytes);
+  page.Add(kConnections, connections);
+  page.Add(kRefused, refused);
+  page.Add(kConnectionLimit, limits);
   page.Add(kLookupd, lookupds);
   AppendLoops(loops, &page);
   for (size_t id = 0; id < kFamilies; ++id) {

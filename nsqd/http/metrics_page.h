@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/debug/loop_report.h"
@@ -34,6 +35,13 @@ class MetricsPart {
     bool connected = false;
   };
   std::vector<Lookupd> lookupds;  // from the loop that they live on
+  struct Connections {
+    std::string_view protocol;  // a literal
+    uint64_t open = 0;
+    uint64_t refused = 0;
+    uint64_t limit = 0;  // 0: none
+  };
+  std::vector<Connections> connections;  // over all loops; from one of them
 
  private:
   friend std::string MetricsText(std::span<const MetricsPart> parts, bool healthy,

@@ -55,12 +55,13 @@ ConsumerTerms TermsOf(const ClientInfo& info, const Options& options) {
 
 }  // namespace
 
-Session::Session(Broker& broker, ConnectionId id, UniqueFd fd)
+Session::Session(Broker& broker, ConnectionId id, UniqueFd fd, ConnectionPlace place)
     : broker_(broker),
       loop_(broker.loop()),
       home_(loop_.home()),
       options_(broker.options()),
       id_(id),
+      place_(std::move(place)),
       connection_(loop_, std::move(fd), this),
       timer_(loop_, [this] { OnTimer(); }) {
   home_.Assert();
@@ -82,6 +83,7 @@ Session::Session(Broker& broker, MovingSession moving)
       home_(loop_.home()),
       options_(broker.options()),
       id_(moving.id),
+      place_(std::move(moving.place)),
       info_(std::move(moving.info)),
       connection_(loop_, std::move(moving.connection), this),
       awaited_(Awaited::kLine),
@@ -115,7 +117,8 @@ MovingSession Session::Detach() {
                        .next_heartbeat = next_heartbeat_,
                        .topic = std::move(held_sub_->topic),
                        .channel = std::move(held_sub_->channel),
-                       .sub_retried = sub_retried_};
+                       .sub_retried = sub_retried_,
+                       .place = std::move(place_)};
 }
 
 void Session::Stop() {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/event/connection.h"
+#include "common/event/connection_limit.h"
 #include "common/event/event_loop.h"
 #include "common/event/home.h"
 #include "common/event/timer.h"
@@ -48,6 +49,7 @@ struct MovingSession {
   std::string topic;    // } of the SUB
   std::string channel;  // }
   bool sub_retried = false;
+  ConnectionPlace place;
 };
 
 // One TCP client of protocol V2: reads its commands, acts on topics and channels, answers in order.
@@ -74,8 +76,8 @@ class Session final : public Deferrable,
   // ... and, beyond those, before its commands are not read any more.
   static constexpr size_t kMaxUnsentAnswers = size_t{256} << 10;
 
-  // A connection just accepted.
-  Session(Broker& broker, ConnectionId id, UniqueFd fd);
+  // A connection just accepted; `place` is held until it is closed.
+  Session(Broker& broker, ConnectionId id, UniqueFd fd, ConnectionPlace place);
   // One that comes from another loop; CompleteSubscribe must follow in the same turn.
   Session(Broker& broker, MovingSession moving);
   ~Session() override;
@@ -211,6 +213,7 @@ class Session final : public Deferrable,
   const Home& home_;
   const Options& options_;
   const ConnectionId id_;
+  ConnectionPlace place_ NSQ_GUARDED_BY(home_);
 
   ClientInfo info_ NSQ_GUARDED_BY(home_);
   Connection connection_ NSQ_GUARDED_BY(home_);

@@ -176,6 +176,59 @@ TEST_P(ListenerTest, WithoutHttpThereIsOnlyTcp) {
   EXPECT_EQ(nsqd->Log().find("HTTP:"), std::string::npos);
 }
 
+// The figure of that series on /metrics; -1 if it is not there.
+int64_t Metric(Nsqd& nsqd, const std::string& line) {
+  const std::string page = nsqd.Get("/metrics").body;
+  const size_t at = page.find("\n" + line + " ");
+  return at == std::string::npos ? -1 : std::stoll(page.substr(at + line.size() + 2));
+}
+
+TEST_P(ListenerTest, ClientsBeyondTheLimitHearWhyAndTheOthersGoOn) {
+  Nsqd& nsqd = AddNsqd({"-max-connections=2"});
+  const std::string open = "nsq_connections{protocol=\"tcp\"}";
+  // Start has asked whether the port answers.
+  ASSERT_TRUE(Eventually([&] { return Metric(nsqd, open) == 0; }));
+  const int64_t refused = Metric(nsqd, "nsq_connections_refused_total{protocol=\"tcp\"}");
+  V2Client producer(nsqd.tcp_port());
+  ASSERT_EQ(producer.Pub("t", "before"), "OK");
+  auto consumer = std::make_unique<V2Client>(nsqd.tcp_port());
+  // It moves to another loop, and counts once as before.
+  ASSERT_EQ(consumer->Sub("t", "c"), "OK");
+
+  V2Client third(nsqd.tcp_port());
+  third.Send("IDENTIFY", "{}");
+  EXPECT_EQ(third.Answer(), "E_TOO_MANY_CONNECTIONS connections exceed limit of 2");
+  EXPECT_EQ(third.RawUntilEnd(), "");
+  EXPECT_EQ(Metric(nsqd, open), 2);
+  EXPECT_EQ(Metric(nsqd, "nsq_connections_refused_total{protocol=\"tcp\"}"), refused + 1);
+  EXPECT_EQ(nsqd.Get("/ping").body, "OK") << "HTTP has a count of its own";
+  EXPECT_EQ(producer.Pub("t", "after"), "OK");
+
+  consumer.reset();
+  ASSERT_TRUE(Eventually([&] { return Metric(nsqd, open) == 1; }));
+  EXPECT_EQ(V2Client(nsqd.tcp_port()).Pub("t", "again"), "OK");
+}
+
+TEST_P(ListenerTest, ManyWhoAreRefusedCostLittleAndHarmNobody) {
+  Nsqd& nsqd = AddNsqd({"-max-connections=1"});
+  ASSERT_TRUE(Eventually([&] { return Metric(nsqd, "nsq_connections{protocol=\"tcp\"}") == 0; }));
+  V2Client producer(nsqd.tcp_port());
+  ASSERT_EQ(producer.Pub("t", "m"), "OK");
+  const int64_t before = Metric(nsqd, "process_open_fds");
+  std::vector<UniqueFd> flood;
+  for (int i = 0; i < 500; ++i) {
+    auto fd = StartConnect({"127.0.0.1", nsqd.tcp_port(), ""});
+    ASSERT_TRUE(fd.ok());
+    flood.push_back(std::move(*fd));
+  }
+  ASSERT_TRUE(Eventually(
+      [&] { return Metric(nsqd, "nsq_connections_refused_total{protocol=\"tcp\"}") >= 500; }));
+  EXPECT_LE(Metric(nsqd, "process_open_fds"), before + 80);
+  EXPECT_EQ(producer.Pub("t", "m"), "OK");
+  // None of them has gone: they are closed all the same.
+  EXPECT_TRUE(Eventually([&] { return Metric(nsqd, "process_open_fds") <= before + 2; }));
+}
+
 INSTANTIATE_TEST_SUITE_P(, ListenerTest, testing::Values(1, 4), LoopsName);
 
 }  // namespace

@@ -82,7 +82,7 @@ Status CheckRanges(const Config& config) {
     if (config.Time(name) < Duration::zero()) return Invalid(StrCat("--", name, " must be >= 0"));
   }
   for (const char* const name :
-       {"broadcast-tcp-port", "broadcast-http-port", "max-channel-consumers"}) {
+       {"broadcast-tcp-port", "broadcast-http-port", "max-channel-consumers", "max-connections"}) {
     if (config.Int(name) < 0 || config.Int(name) > std::numeric_limits<int>::max()) {
       return Invalid(StrCat("--", name, " is out of range"));
     }
@@ -178,6 +178,7 @@ Result<Options> CheckOptions(const Config& config) {
   options.min_output_buffer_timeout = config.Time("min-output-buffer-timeout");
   options.output_buffer_timeout = config.Time("output-buffer-timeout");
   options.max_channel_consumers = static_cast<int>(config.Int("max-channel-consumers"));
+  options.max_connections = static_cast<int>(config.Int("max-connections"));
   options.deflate = config.Bool("deflate");
   options.snappy = config.Bool("snappy");
   options.max_deflate_level = static_cast<int>(config.Int("max-deflate-level"));

@@ -83,6 +83,9 @@ std::vector<Flag> FlagTable(const std::string& hostname) {
       "time for a whole request to an auth server or to an nsqlookupd's HTTP port");
   add("topology-region", "topology_region", kString, "", "region this node is in");
   add("topology-zone", "topology_zone", kString, "", "zone this node is in");
+  add("max-connections", "max_connections", kInt, "0",
+      "TCP clients at most, and HTTP clients at most, each counted for itself; more are told why "
+      "and closed; 0: no limit");
 
   group = "Queues and storage";
   add("data-path", "data_path", kString, "",

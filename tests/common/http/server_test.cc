@@ -11,9 +11,12 @@
 #include <vector>
 
 #include "common/event/address.h"
+#include "common/event/connection_limit.h"
 #include "common/event/event_loop.h"
+#include "common/filters/tls_context.h"
 #include "common/http/router.h"
 #include "common/http/server_connection.h"
+#include "tests/common/filters/test_certificates.h"
 
 namespace nsq::http {
 namespace {
@@ -579,6 +582,67 @@ TEST_F(ServerTest, ServersOfTwoLoopsMayShareASocket) {
     EXPECT_TRUE(Ask("GET /ping HTTP/1.1\r\nHost: x\r\n\r\n", "OK").ends_with("OK"));
     other_loop.RunOnce(false);
   }
+}
+
+TEST_F(ServerTest, OneTooManyHearsWhyAndOthersGoOn) {
+  ConnectionLimit limit(2);
+  Server limited(loop_, router_, &limit);
+  auto fd = nsq::Listen(Loopback(0));
+  port_ = BoundPort(fd->get());
+  limited.Listen(std::move(*fd));
+  const UniqueFd first = Connect();
+  UniqueFd second = Connect();
+  EXPECT_EQ(Ask("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", "<EOF>"),
+            "HTTP/1.1 503 Service Unavailable\r\n"
+            "Content-Type: application/json; charset=utf-8\r\n"
+            "Connection: close\r\n"
+            "Content-Length: 34\r\n"
+            "\r\n"
+            "{\"message\":\"TOO_MANY_CONNECTIONS\"}<EOF>");
+  EXPECT_EQ(limit.refused(), 1u);
+  Send(first, "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(ReceiveUntil(first, "OK").ends_with("\r\n\r\nOK"));
+
+  second.Reset();
+  while (limit.open() > 1) loop_.RunOnce(true);
+  EXPECT_TRUE(Ask("GET /ping HTTP/1.1\r\nHost: x\r\n\r\n", "OK").ends_with("\r\n\r\nOK"));
+}
+
+class TlsServerTest : public ServerTest {
+ protected:
+  // Listens with TLS on port_.
+  void ServeTls(Server* server, Duration handshake_time) {
+    const TestAuthority::Pair pair = authority_.Issue("server");
+    TlsServerOptions options;
+    options.cert_file = pair.cert_file;
+    options.key_file = pair.key_file;
+    auto context = TlsContext::ForServer(options);
+    EXPECT_TRUE(context.ok()) << context.status().ToString();
+    server->UseTls(std::move(*context));
+    auto fd = nsq::Listen(Loopback(0));
+    port_ = BoundPort(fd->get());
+    server->ListenTls(std::move(*fd), handshake_time);
+  }
+
+  TestAuthority authority_;
+};
+
+TEST_F(TlsServerTest, WhoDoesNotShakeHandsInTimeIsClosed) {
+  ServeTls(server_.get(), milliseconds(20));
+  const UniqueFd silent = Connect();
+  const UniqueFd slow = Connect();
+  Send(slow, {"\x16\x03\x01\x02", 4});  // a record begins
+  EXPECT_TRUE(ReceiveUntil(silent, "<EOF>").ends_with("<EOF>"));
+  EXPECT_TRUE(ReceiveUntil(slow, "<EOF>").ends_with("<EOF>"));
+  while (server_->connections() > 0) loop_.RunOnce(true);
+}
+
+TEST_F(TlsServerTest, OneTooManyHearsAnAlert) {
+  ConnectionLimit limit(1);
+  Server limited(loop_, router_, &limit);
+  ServeTls(&limited, seconds(10));
+  const UniqueFd first = Connect();
+  EXPECT_EQ(Ask("", "<EOF>"), std::string("\x15\x03\x01\x00\x02\x02\x50<EOF>", 12));
 }
 
 }  // namespace

@@ -122,7 +122,8 @@ TestBroker::~TestBroker() {
 }
 
 Session* TestBroker::Adopt(UniqueFd fd) {
-  auto session = std::make_unique<Session>(*this, ConnectionId{next_id_++}, std::move(fd));
+  auto session =
+      std::make_unique<Session>(*this, ConnectionId{next_id_++}, std::move(fd), ConnectionPlace());
   Session* const adopted = session.get();
   sessions_.emplace(adopted, std::move(session));
   return adopted;

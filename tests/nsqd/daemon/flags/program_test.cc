@@ -128,10 +128,10 @@ TEST_F(ProgramTest, TellsItsVersionOnStdout) {
 }
 
 TEST_F(ProgramTest, WrongFlagsAreExitCodeTwoWithUsage) {
-  const Ending unknown = Run({"-max-connections=1"});
+  const Ending unknown = Run({"-max-conections=1"});
   EXPECT_EQ(unknown.code, 2);
   EXPECT_TRUE(
-      unknown.err.starts_with("flag provided but not defined: -max-connections\nUsage of nsqd:\n"))
+      unknown.err.starts_with("flag provided but not defined: -max-conections\nUsage of nsqd:\n"))
       << unknown.err;
   EXPECT_EQ(Run({"-log-level=loud"}).code, 2);
   const Ending help = Run({"-help"});
