@@ -100,7 +100,13 @@ TEST_P(NsqdTcpLayers, DeflateIsRawAndFlushed) {
                                  Bytes("00000025"
                                        "00000001") +
                                  "E_INVALID invalid command RUBBISH");
-  EXPECT_THAT(all, testing::EndsWith(std::string("\0\0\xFF\xFF", 4)));
+  // The original may be cut off in the middle of one of its empty blocks.
+  const std::string flushed("\0\0\xFF\xFF", 4);
+  if (IsOriginal()) {
+    EXPECT_THAT(all, HasSubstr(flushed));
+  } else {
+    EXPECT_THAT(all, testing::EndsWith(flushed));
+  }
 }
 
 TEST_P(NsqdTcpLayers, DeflateThatIsNoneEndsWithoutAWord) {

@@ -166,6 +166,8 @@ TEST_F(CheckOptionsTest, EveryFlagReachesItsOption) {
   EXPECT_EQ(options->max_channel_consumers, 22);
   EXPECT_EQ(options->max_deflate_level, 9);
   EXPECT_EQ(Check({"-durability=memory"})->durability, Durability::kMemory);
+  EXPECT_EQ(Check({})->max_connections, 0);
+  EXPECT_EQ(Check({"-max-connections=1000"})->max_connections, 1000);
   EXPECT_EQ(Check({"-max-defer-timeout=8760h"})->max_defer_timeout, std::chrono::hours(8760));
   EXPECT_FALSE(Check({"-enable-experiment=other"})->topology_aware);
 }
@@ -232,6 +234,7 @@ TEST_F(CheckOptionsTest, RefusesWhatWouldBreakLater) {
       {{"-max-body-size=-1"}, "--max-body-size must be > 0"},
       {{"-max-bytes-per-file=0"}, "--max-bytes-per-file must be > 0"},
       {{"-memory-budget=0"}, "--memory-budget must be > 0"},
+      {{"-max-connections=-1"}, "--max-connections is out of range"},
       {{"-max-defer-timeout=-1s"}, "--max-defer-timeout must be >= 0"},
       {{"-loops=0"}, "--loops must be [1,256]"},
       {{"-loops=4150"}, "--loops must be [1,256]"},
