@@ -71,6 +71,9 @@ struct ClientOptions {
   Time low_rdy_idle_timeout = std::chrono::seconds(10);
   Time low_rdy_timeout = std::chrono::seconds(30);
   Time rdy_redistribute_interval = std::chrono::seconds(5);
+  // Connections that could do with more get what others do not use, instead of all the same; not
+  // an option of NSQ's Go client.
+  bool rdy_on_demand = false;
 
   // Sets an option by its name ('-' and '_' are the same) from text: a number in decimal, a
   // duration with its unit ("1m30s"), a bool ("true", "f", "1"). kInvalidArgument with the texts of

@@ -197,6 +197,7 @@ Expected<void> ClientOptions::Set(std::string_view given, std::string_view text)
   if (name == "rdy_redistribute_interval") {
     return set(&rdy_redistribute_interval, milliseconds(1), seconds(5));
   }
+  if (name == "rdy_on_demand") return set(&rdy_on_demand);
   return Invalid(StrCat("invalid option ", name));
 }
 
@@ -207,8 +208,9 @@ Expected<void> ClientOptions::SetPair(std::string_view pair) {
   ClientOptions trial;
   const Expected<void> known = trial.Set(pair, "");
   if (!known && known.error().detail.starts_with("invalid option")) return known.error();
-  for (const std::string_view truth : {"tls_v1", "tls_insecure_skip_verify", "deflate", "snappy",
-                                       "require_compression", "skip_lookupd_authorization"}) {
+  for (const std::string_view truth :
+       {"tls_v1", "tls_insecure_skip_verify", "deflate", "snappy", "require_compression",
+        "skip_lookupd_authorization", "rdy_on_demand"}) {
     std::string name(pair);
     for (char& c : name) {
       if (c == '-') c = '_';

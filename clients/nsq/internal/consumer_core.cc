@@ -646,7 +646,8 @@ void ConsumerCore::OnNodeMessages(Node* node, std::span<const std::string_view> 
   const auto count = static_cast<int>(messages.size());
   received_.fetch_add(messages.size(), std::memory_order_relaxed);
   node->source->in_flight.fetch_add(count, std::memory_order_relaxed);
-  here_->book.OnMessages(node->id, count, block->received);
+  const bool wants_more = here_->book.OnMessages(node->id, count, block->received);
+  if (wants_more) SendReady(here_->book.Plan(here_->loop.Now()));
   if (handler_ && options_.concurrency == 0) {
     std::vector<Message> now;
     now.swap(batch);
@@ -741,7 +742,7 @@ void ConsumerCore::ApplyAnswers(const std::vector<PendingAnswer>& answers) {
   }
   if (here_->stopping) {
     EndDrained();
-  } else if (here_->book.scarce()) {
+  } else if (here_->book.waits_for_answers()) {
     SendReady(here_->book.Plan(here_->loop.Now()));
   }
 }
@@ -784,7 +785,7 @@ void ConsumerCore::SendReady(const std::vector<ReadyBook::Command>& commands) {
 
 void ConsumerCore::OnTick() {
   if (here_->stopping) return;
-  SendReady(here_->book.Redistribute(here_->loop.Now()));
+  if (!WaitsForAll()) SendReady(here_->book.Redistribute(here_->loop.Now()));
   here_->tick.ArmAfter(options_.client.rdy_redistribute_interval);
 }
 

@@ -20,6 +20,12 @@ using LinkId = uint64_t;
 //           not before what it had in flight is answered
 // Backing off, nobody has any; trying one message, one connection has 1.
 //
+// With rdy_on_demand and n <= M each has what it needs, as far as there is enough, and an equal
+// part of what is left. It needs twice the most it had in flight, over the last one to two
+// rdy_redistribute_intervals; one that has all in flight that it may have gets more at once.
+// Nothing is handed on before it is free: RDY and what is in flight never make more than M
+// together.
+//
 // Home: its owner's.
 class ReadyBook {
  public:
@@ -30,7 +36,7 @@ class ReadyBook {
     bool operator==(const Command&) const = default;
   };
 
-  // `options` outlives the book: low_rdy_idle_timeout and low_rdy_timeout.
+  // `options` outlives the book: low_rdy_idle_timeout, low_rdy_timeout and rdy_on_demand.
   explicit ReadyBook(const ClientOptions& options) : options_(options) {}
 
   // After each of these Plan says what follows from it.
@@ -38,7 +44,8 @@ class ReadyBook {
   void SetMode(Mode mode) { mode_ = mode; }
   void Add(LinkId link, int max_rdy);
   void Remove(LinkId link);
-  void OnMessages(LinkId link, int count, SteadyTime now);
+  // True if Plan is worth asking for: this connection could do with more.
+  bool OnMessages(LinkId link, int count, SteadyTime now);
   void OnAnswer(LinkId link);
 
   // What is to be sent, decreases first. Nothing if all is as it should be.
@@ -48,9 +55,7 @@ class ReadyBook {
   std::vector<Command> Redistribute(SteadyTime now);
 
   // Whether an answer may free what another connection waits for.
-  bool scarce() const {
-    return mode_ == Mode::kNormal && links_.size() > static_cast<size_t>(max_in_flight_);
-  }
+  bool waits_for_answers() const { return scarce() || withheld_; }
 
   int max_in_flight() const { return max_in_flight_; }
   int rdy(LinkId link) const;
@@ -69,18 +74,29 @@ class ReadyBook {
     SteadyTime since;   // has had RDY
     uint64_t turn = 0;  // when it last had some, in the order of handing on; 0: never
     int wanted = 0;
+    // For rdy_on_demand: the most in flight in this interval, and in the one before.
+    int peak = 0;
+    int last_peak = 0;
+    bool full = false;  // had all that it may have in flight since RDY was set
+    bool fresh = true;  // nothing is known about it yet
   };
 
   Entry* Find(LinkId link);
   const Entry* Find(LinkId link) const;
+  bool scarce() const {
+    return mode_ == Mode::kNormal && links_.size() > static_cast<size_t>(max_in_flight_);
+  }
   void WantScarce();
   void WantTrying();
+  void WantByDemand();
+  void WithholdWhatIsNotFree();
   Entry* LongestWithout();
 
   const ClientOptions& options_;
   int max_in_flight_ = 0;
   Mode mode_ = Mode::kNormal;
   uint64_t turns_ = 0;
+  bool withheld_ = false;     // somebody has less than wanted, until something is answered
   std::vector<Entry> links_;  // in the order in which they came
 };
 

@@ -54,7 +54,8 @@ TEST(ClientOptionsTest, EveryOptionOfTheReferenceIsKnown) {
                                           "max_msg_size,1024",
                                           "auth_secret,a,b",
                                           "skip_lookupd_authorization,false",
-                                          "max-in-flight,7"};
+                                          "max-in-flight,7",
+                                          "rdy_on_demand"};  // ours
   for (const std::string& pair : pairs) EXPECT_EQ(Refusal(pair), "") << pair;
 }
 

@@ -228,6 +228,31 @@ TEST_F(ConsumerTest, WhatADeadNsqdHadGoesToTheOthers) {
   }
 }
 
+TEST_F(ConsumerTest, WhatAnIdleNsqdDoesNotUseGoesToABusyOneOnDemand) {
+  FakeNsqd idle;
+  FakeNsqd busy;
+  for (int i = 0; i < 20; ++i) busy.Add("x");
+  ConsumerOptions options = OptionsFor({idle.address(), busy.address()}, 10);
+  options.client.rdy_on_demand = true;
+  options.client.rdy_redistribute_interval = milliseconds(50);
+  Consumer consumer = Open(std::move(options));
+  ASSERT_TRUE(consumer.Start());
+  const auto said = [](const FakeNsqd& nsqd, const char* what) {
+    return nsqd.Await(
+        [what](const auto& all) { return std::find(all.begin(), all.end(), what) != all.end(); });
+  };
+  // Nothing is answered: only what the idle one gives up can bring the busy one's sixth message.
+  std::vector<Message> kept;
+  while (kept.size() < 9) {
+    auto message = consumer.Receive(kPatience);
+    ASSERT_TRUE(message);
+    kept.push_back(std::move(*message));
+  }
+  EXPECT_TRUE(said(busy, "RDY 9"));
+  EXPECT_TRUE(said(idle, "RDY 1"));
+  EXPECT_FALSE(consumer.Receive(milliseconds(100))) << "ten are allowed, one is kept for the other";
+}
+
 TEST_F(ConsumerTest, ASilentServerIsLeftAndTriedAgain) {
   FakeNsqd nsqd;
   ConsumerOptions options = OptionsFor({nsqd.address()}, 1);

@@ -117,9 +117,99 @@ TEST_F(ReadyBookTest, WhatIsStillInFlightCountsWhenHandingOn) {
   book_.OnMessages(1, 1, now_);
   EXPECT_EQ(Tick(options_.low_rdy_timeout), (Commands{{1, 0}}));
   EXPECT_EQ(book_.Plan(now_), Commands{}) << "it is not answered yet";
-  EXPECT_TRUE(book_.scarce());
+  EXPECT_TRUE(book_.waits_for_answers());
   book_.OnAnswer(1);
   EXPECT_EQ(book_.Plan(now_), (Commands{{2, 1}}));
+}
+
+class ReadyBookOnDemandTest : public ReadyBookTest {
+ protected:
+  ReadyBookOnDemandTest() { options_.rdy_on_demand = true; }
+
+  // As a busy nsqd does: sends all that it may, and is answered, step by step, until RDY stays.
+  void Saturate(LinkId link) {
+    for (int before = -1; before != book_.rdy(link);) {
+      before = book_.rdy(link);
+      const int count = before - book_.in_flight(link);
+      if (count > 0 && book_.OnMessages(link, count, now_)) book_.Plan(now_);
+      EXPECT_LE(Taken(), book_.max_in_flight());
+    }
+  }
+  void AnswerAll(LinkId link) {
+    while (book_.in_flight(link) > 0) {
+      book_.OnAnswer(link);
+      if (book_.waits_for_answers()) book_.Plan(now_);
+      EXPECT_LE(Taken(), book_.max_in_flight());
+    }
+  }
+  int Taken() const {
+    int taken = 0;
+    for (LinkId link = 1; link <= 3; ++link) {
+      taken += std::max(book_.rdy(link), book_.in_flight(link));
+    }
+    return taken;
+  }
+};
+
+TEST_F(ReadyBookOnDemandTest, WhatIdleOnesDoNotUseGoesToTheBusyOne) {
+  Set(100);
+  for (LinkId link = 1; link <= 3; ++link) Join(link);
+  EXPECT_EQ(book_.rdy(1) + book_.rdy(2) + book_.rdy(3), 100) << "no remainder is left unused";
+  for (int round = 0; round < 3; ++round) {
+    Saturate(1);
+    AnswerAll(1);
+    Tick(seconds(5));
+  }
+  Saturate(1);
+  EXPECT_EQ(book_.rdy(1), 98);
+  EXPECT_EQ(book_.rdy(2), 1) << "one that is idle can still be heard";
+  EXPECT_EQ(book_.rdy(3), 1);
+}
+
+TEST_F(ReadyBookOnDemandTest, AnIdleOneThatGetsBusyHasItsPartWithoutWaitingForATick) {
+  Set(100);
+  Join(1);
+  Join(2);
+  for (int round = 0; round < 3; ++round) {
+    Saturate(1);
+    AnswerAll(1);
+    Tick(seconds(5));
+  }
+  Saturate(1);
+  EXPECT_EQ(book_.rdy(1), 99);
+  for (int message = 0; message < 200; ++message) {
+    // Both have all in flight that they may have; the one answers, bit by bit.
+    Saturate(2);
+    if (book_.in_flight(1) > book_.rdy(1)) book_.OnAnswer(1);
+    if (book_.waits_for_answers()) book_.Plan(now_);
+    EXPECT_LE(Taken(), 100) << "what is still in flight there is not given away here";
+  }
+  EXPECT_EQ(book_.rdy(1), 50);
+  EXPECT_EQ(book_.rdy(2), 50);
+}
+
+TEST_F(ReadyBookOnDemandTest, AQuietOneTakesNoMoreThanItUses) {
+  Set(100);
+  Join(1);
+  Join(2);
+  for (int round = 0; round < 5; ++round) {
+    Saturate(1);
+    if (book_.OnMessages(2, 1, now_)) book_.Plan(now_);
+    AnswerAll(1);
+    AnswerAll(2);
+    Tick(seconds(5));
+  }
+  Saturate(1);
+  EXPECT_GE(book_.rdy(1), 95);
+  EXPECT_GE(book_.rdy(2), 1);
+}
+
+TEST_F(ReadyBookOnDemandTest, WithinWhatTheServersAllow) {
+  Set(100);
+  Join(1, 10);
+  Join(2, 20);
+  EXPECT_EQ(book_.rdy(1), 10);
+  EXPECT_EQ(book_.rdy(2), 20);
 }
 
 TEST_F(ReadyBookTest, AnIdleTrialMovesOn) {
