@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::string_view kCreateType =
     R"(struct { Topic string "json:\"topic\""; Channel string "json:\"channel\"" })";
+constexpr std::string_view kDurabilities[] = {"memory", "os", "fsync", "default"};
 constexpr std::string_view kActionType = R"(struct { Action string "json:\"action\"" })";
 constexpr std::string_view kTombstoneType = R"(struct { Topic string "json:\"topic\"" })";
 
@@ -30,6 +31,7 @@ struct Body {
   std::string topic;
   std::string channel;
   std::string action;
+  std::string durability;
 };
 
 // `type` is what Go calls what it reads into; it stands in the text of one error.
@@ -52,10 +54,11 @@ Result<Body> ReadBody(const std::string& text, std::string_view type) {
     std::transform(name.begin(), name.end(), name.begin(), [](char c) {
       return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
     });
-    std::string* member = name == "topic"     ? &body.topic
-                          : name == "channel" ? &body.channel
-                          : name == "action"  ? &body.action
-                                              : nullptr;
+    std::string* member = name == "topic"        ? &body.topic
+                          : name == "channel"    ? &body.channel
+                          : name == "action"     ? &body.action
+                          : name == "durability" ? &body.durability
+                                                 : nullptr;
     if (member == nullptr || value.is_null()) continue;
     if (!value.is_string()) {
       return Status(Code::kInvalid, StrCat("json: cannot unmarshal ", GoKind(value),
@@ -86,8 +89,10 @@ std::string_view HostOf(std::string_view origin) {
 }  // namespace
 
 bool AccessRule::IsAdmin(const Request& request) const {
-  return users_.empty() ||
-         std::find(users_.begin(), users_.end(), request.Header(header_)) != users_.end();
+  if (users_.empty()) return true;
+  const std::string_view user = request.Header(header_);
+  // An empty name in the list lets nobody in, least of all those without the header.
+  return !user.empty() && std::find(users_.begin(), users_.end(), user) != users_.end();
 }
 
 bool FromAnotherSite(const Request& request) {
@@ -152,6 +157,14 @@ Response ActionsApi::Create(const Call& call) {
 Response ActionsApi::Apply(const Call& call, const std::string& topic, const std::string& channel) {
   Result<Body> body = ReadBody(call.request.body, kActionType);
   if (!body.ok()) return Response::Error(400, body.status().detail());
+  if (body->action == "durability" && channel.empty()) {
+    if (std::ranges::find(kDurabilities, body->durability) == std::end(kDurabilities)) {
+      return Response::Error(400, "INVALID_DURABILITY");
+    }
+    const auto done = actions_->SetDurability(topic, body->durability);
+    if (done.ok()) notify_("configure_topic", topic, "", "", call.request);
+    return AnswerOf("set durability of topic", done);
+  }
   using Verb = ClusterActions::Verb;
   for (const auto& [word, verb] : {std::pair<std::string_view, Verb>{"pause", Verb::kPause},
                                    {"unpause", Verb::kUnpause},

@@ -32,7 +32,7 @@ class AccessRule {
 // the headers that would say so and are let through.
 bool FromAnotherSite(const Request& request);
 
-// The routes under /api that change the cluster, NSQ's.
+// The routes under /api that change the cluster: NSQ's, and the action "durability" of a topic.
 //
 // Home: any thread; it outlives the router it fills.
 class ActionsApi {

@@ -24,80 +24,109 @@ std::vector<std::string> AddressesOf(const std::vector<Node>& nodes) {
   return addresses;
 }
 
-// All errors of an action are one warning, whichever step they are of.
-ClusterActions::Warnings OneWarning(const std::vector<std::string>& errors) {
-  std::string lines;
-  for (const std::string& error : errors) lines += (lines.empty() ? "" : "\n") + error;
-  return lines.empty() ? ClusterActions::Warnings() : ClusterActions::Warnings{lines};
-}
-
 }  // namespace
 
+struct ClusterActions::Change {
+  ClusterView::Silent silent;
+  std::vector<std::string> errors;
+
+  // Of an action they are one warning, whichever step they are of.
+  std::string Lines() const {
+    std::string lines;
+    for (const std::string& error : errors) lines += (lines.empty() ? "" : "\n") + error;
+    return lines;
+  }
+  Warnings AsWarnings() const { return errors.empty() ? Warnings() : Warnings{Lines()}; }
+};
+
+// Who has the topic; those that failed to say are errors of the change.
+Result<std::vector<std::string>> ClusterActions::ProducersOf(const std::string& topic,
+                                                             Change* change) {
+  auto producers = view_->ProducersOf(topic, &change->silent);
+  if (!producers.ok()) return producers.status();
+  change->errors.insert(change->errors.end(), producers->warnings.begin(),
+                        producers->warnings.end());
+  return AddressesOf(producers->value);
+}
+
 void ClusterActions::Tell(const std::vector<std::string>& addresses,
-                          const std::string& path_and_query, std::vector<std::string>* errors) {
-  const std::vector<std::string> more = view_->Tell(addresses, path_and_query);
-  errors->insert(errors->end(), more.begin(), more.end());
+                          const std::string& path_and_query, Change* change) {
+  const std::vector<std::string> more = view_->Tell(addresses, path_and_query, &change->silent);
+  change->errors.insert(change->errors.end(), more.begin(), more.end());
+}
+
+Result<ClusterActions::Warnings> ClusterActions::TellProducers(const std::string& topic,
+                                                               const std::string& path_and_query) {
+  Change change;
+  const auto producers = ProducersOf(topic, &change);
+  if (!producers.ok()) return producers.status();
+  Tell(*producers, path_and_query, &change);
+  return change.AsWarnings();
 }
 
 Result<ClusterActions::Warnings> ClusterActions::Create(const std::string& topic,
                                                         const std::string& channel) {
-  std::vector<std::string> errors;
+  Change change;
   const std::string create_topic = "/topic/create" + Query(topic, "");
   const std::string create_channel = "/channel/create" + Query(topic, channel);
   const ClusterView::Addresses addresses = view_->addresses();
-  if (addresses.lookupds.empty()) {
-    Tell(addresses.nsqds, create_topic, &errors);
-    if (!channel.empty()) Tell(addresses.nsqds, create_channel, &errors);
-    return OneWarning(errors);
+  const bool by_lookup = !addresses.lookupds.empty();
+  const std::vector<std::string>& told = by_lookup ? addresses.lookupds : addresses.nsqds;
+  Tell(told, create_topic, &change);
+  if (channel.empty()) return change.AsWarnings();
+  Tell(told, create_channel, &change);
+  if (!by_lookup) return change.AsWarnings();
+
+  const auto producers = ProducersOf(topic, &change);
+  if (!producers.ok()) {
+    const bool nobody_left = change.silent.size() == addresses.lookupds.size();
+    return Status(producers.status().code(),
+                  StrCat(producers.status().detail(), nobody_left ? change.Lines() : ""));
   }
-  Tell(addresses.lookupds, create_topic, &errors);
-  if (!channel.empty()) {
-    Tell(addresses.lookupds, create_channel, &errors);
-    auto producers = view_->ProducersOf(topic);
-    if (!producers.ok()) return producers.status();
-    errors.insert(errors.end(), producers->warnings.begin(), producers->warnings.end());
-    Tell(AddressesOf(producers->value), create_channel, &errors);
-  }
-  return OneWarning(errors);
+  Tell(*producers, create_channel, &change);
+  return change.AsWarnings();
 }
 
 Result<ClusterActions::Warnings> ClusterActions::Apply(Verb verb, const std::string& topic,
                                                        const std::string& channel) {
-  auto producers = view_->ProducersOf(topic);
-  if (!producers.ok()) return producers.status();
   const std::string_view word = verb == Verb::kPause     ? "/pause"
                                 : verb == Verb::kUnpause ? "/unpause"
                                                          : "/empty";
-  std::vector<std::string> errors = producers->warnings;
-  Tell(AddressesOf(producers->value), StrCat(Kind(channel), word, Query(topic, channel)), &errors);
-  return OneWarning(errors);
+  return TellProducers(topic, StrCat(Kind(channel), word, Query(topic, channel)));
+}
+
+Result<ClusterActions::Warnings> ClusterActions::SetDurability(const std::string& topic,
+                                                               const std::string& durability) {
+  return TellProducers(topic, StrCat("/topic/config", Query(topic, ""),
+                                     "&durability=", http::EscapeQuery(durability)));
 }
 
 Result<ClusterActions::Warnings> ClusterActions::Delete(const std::string& topic,
                                                         const std::string& channel) {
+  Change change;
   // Asked first: afterwards no lookupd knows who has it.
-  auto producers = view_->ProducersOf(topic);
+  const auto producers = ProducersOf(topic, &change);
   if (!producers.ok()) return producers.status();
-  std::vector<std::string> errors = producers->warnings;
   const std::string path = StrCat(Kind(channel), "/delete", Query(topic, channel));
-  Tell(view_->addresses().lookupds, path, &errors);
-  Tell(AddressesOf(producers->value), path, &errors);
-  return OneWarning(errors);
+  Tell(view_->addresses().lookupds, path, &change);
+  Tell(*producers, path, &change);
+  return change.AsWarnings();
 }
 
 Result<ClusterActions::Warnings> ClusterActions::Tombstone(const std::string& node,
                                                            const std::string& topic) {
-  auto nodes = view_->Nodes();
+  Change change;
+  auto nodes = view_->Nodes(&change.silent);
   if (!nodes.ok()) return nodes.status();
   bool known = false;
   for (const Node& one : nodes->value) known = known || one.HttpAddress() == node;
   if (!known) return Status(Code::kNotFound, "NODE_NOT_FOUND");
-  std::vector<std::string> errors = nodes->warnings;
+  change.errors = nodes->warnings;
   const std::string query = Query(topic, "");
   Tell(view_->addresses().lookupds,
-       StrCat("/topic/tombstone", query, "&node=", http::EscapeQuery(node)), &errors);
-  Tell({node}, "/topic/delete" + query, &errors);
-  return OneWarning(errors);
+       StrCat("/topic/tombstone", query, "&node=", http::EscapeQuery(node)), &change);
+  Tell({node}, "/topic/delete" + query, &change);
+  return change.AsWarnings();
 }
 
 }  // namespace nsq::admin

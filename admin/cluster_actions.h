@@ -9,7 +9,8 @@
 namespace nsq::admin {
 
 // Changes a cluster: tells first the nsqlookupds, then the nodes concerned, in NSQ's order of
-// steps; those of one step side by side, so that one that hangs costs its time limit once.
+// steps; those of one step side by side, and one that hangs is told nothing more, so that it costs
+// its time limit once.
 //
 // A daemon that refuses or fails stops nothing: its error is part of the warning, one line each. An
 // error is returned only when it cannot be found out whom to tell; nothing has been changed then,
@@ -34,14 +35,21 @@ class ClusterActions {
   Result<Warnings> Apply(Verb verb, const std::string& topic, const std::string& channel);
   Result<Warnings> Delete(const std::string& topic, const std::string& channel);
 
+  // Ours: `durability` is memory, os, fsync or default, of all the topic's nodes. A node of the
+  // original refuses it.
+  Result<Warnings> SetDurability(const std::string& topic, const std::string& durability);
+
   // Hides the topic on one node from lookups and deletes it there. kNotFound for a node that is not
   // of this cluster: nobody else is ever asked anything.
   Result<Warnings> Tombstone(const std::string& node, const std::string& topic);
 
  private:
-  // Adds what went wrong to `errors`.
+  struct Change;  // one that is under way
+
+  Result<std::vector<std::string>> ProducersOf(const std::string& topic, Change* change);
   void Tell(const std::vector<std::string>& addresses, const std::string& path_and_query,
-            std::vector<std::string>* errors);
+            Change* change);
+  Result<Warnings> TellProducers(const std::string& topic, const std::string& path_and_query);
 
   ClusterView* const view_;
 };

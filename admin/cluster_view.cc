@@ -1,6 +1,7 @@
 #include "admin/cluster_view.h"
 
 #include <algorithm>
+#include <atomic>
 #include <iterator>
 #include <optional>
 #include <set>
@@ -66,6 +67,26 @@ void Append(std::vector<std::string> more, std::vector<std::string>* warnings) {
 bool HasTopic(const NodeStats& stats, const std::string& topic) {
   return std::any_of(stats.topics.begin(), stats.topics.end(),
                      [&topic](const TopicStats& t) { return t.topic_name == topic; });
+}
+
+std::vector<std::string> Without(std::vector<std::string> addresses,
+                                 const ClusterView::Silent* silent) {
+  if (silent != nullptr) {
+    std::erase_if(addresses, [&](const std::string& a) { return silent->contains(a); });
+  }
+  return addresses;
+}
+
+void NoteSilence(const std::string& address, const Status& status, ClusterView::Silent* silent) {
+  if (silent != nullptr && status.code() == Code::kTimeout) silent->insert(address);
+}
+
+template <typename T>
+void NoteSilence(const std::vector<std::string>& addresses, const Slots<T>& slots,
+                 ClusterView::Silent* silent) {
+  for (size_t i = 0; i < slots.size(); ++i) {
+    if (!slots[i]->ok()) NoteSilence(addresses[i], slots[i]->status(), silent);
+  }
 }
 
 std::string HostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }
@@ -148,7 +169,7 @@ Result<Answer<std::vector<Node>>> ClusterView::AllNodesDirectly(const Strings& n
   return Outcome(std::move(slots), kAnyNsqd);
 }
 
-Result<Answer<std::vector<Node>>> ClusterView::Nodes() {
+Result<Answer<std::vector<Node>>> ClusterView::Nodes(Silent* silent) {
   const Addresses addresses = this->addresses();
   if (addresses.lookupds.empty()) {
     Result<Answer<std::vector<Node>>> nodes = AllNodesDirectly(addresses.nsqds);
@@ -170,6 +191,7 @@ Result<Answer<std::vector<Node>>> ClusterView::Nodes() {
       slots[i] = nodes.status();
     }
   });
+  NoteSilence(addresses.lookupds, slots, silent);
   Result<Answer<std::vector<LookupdNodes>>> answers = Outcome(std::move(slots), kAnyLookupd);
   if (!answers.ok()) return answers.status();
   return Answer<std::vector<Node>>{MergeNodes(answers->value), std::move(answers->warnings)};
@@ -201,8 +223,7 @@ Result<Answer<std::vector<std::string>>> ClusterView::Topics() {
 }
 
 // What nsqlookupd says at /nodes tells the producers of all its topics at once; asking for each
-// topic
-// (/lookup, as nsqadmin does) says the same.
+// topic (/lookup, as nsqadmin does) says the same.
 Result<Answer<std::map<std::string, std::vector<std::string>>>> ClusterView::InactiveTopics() {
   const Addresses addresses = this->addresses();
   Answer<std::map<std::string, std::vector<std::string>>> inactive;
@@ -240,11 +261,16 @@ Result<Answer<std::map<std::string, std::vector<std::string>>>> ClusterView::Ina
 
   const size_t lookupds = answers->value.size();
   std::vector<std::vector<std::string>> channels(names.size() * lookupds);
+  std::vector<std::atomic<bool>> silent(lookupds);
   threads_.ForEach(channels.size(), [&](size_t i) {
+    if (silent[i % lookupds]) return;
     Result<std::string> body =
         fetcher_->Get(StrCat("http://", answers->value[i % lookupds].address,
                              "/channels?topic=", http::EscapeQuery(names[i / lookupds])));
-    if (!body.ok()) return;
+    if (!body.ok()) {
+      if (body.status().code() == Code::kTimeout) silent[i % lookupds] = true;
+      return;
+    }
     Result<std::vector<std::string>> found = DecodeNames(*body, "channels");
     if (found.ok()) channels[i] = std::move(*found);
   });
@@ -256,13 +282,15 @@ Result<Answer<std::map<std::string, std::vector<std::string>>>> ClusterView::Ina
 }
 
 Result<Answer<std::vector<Node>>> ClusterView::ProducersByLookup(const Strings& lookupds,
-                                                                 const std::string& topic) {
+                                                                 const std::string& topic,
+                                                                 Silent* silent) {
   Slots<std::vector<Node>> slots(lookupds.size());
   threads_.ForEach(slots.size(), [&](size_t i) {
     Result<std::string> body =
         fetcher_->Get(StrCat("http://", lookupds[i], "/lookup?topic=", http::EscapeQuery(topic)));
     slots[i] = body.ok() ? DecodeProducers(*body) : body.status();
   });
+  NoteSilence(lookupds, slots, silent);
   auto lists = Outcome(std::move(slots), kAnyLookupd);
   if (!lists.ok()) {
     if (lists.status().code() == Code::kNotFound) return Status(Code::kNotFound, "TOPIC_NOT_FOUND");
@@ -305,10 +333,12 @@ Result<Answer<std::vector<Node>>> ClusterView::ProducersAmongNsqds(const Strings
   return answer;
 }
 
-Result<Answer<std::vector<Node>>> ClusterView::ProducersOf(const std::string& topic) {
+Result<Answer<std::vector<Node>>> ClusterView::ProducersOf(const std::string& topic,
+                                                           Silent* silent) {
   const Addresses addresses = this->addresses();
-  return addresses.lookupds.empty() ? ProducersAmongNsqds(addresses.nsqds, topic)
-                                    : ProducersByLookup(addresses.lookupds, topic);
+  return addresses.lookupds.empty()
+             ? ProducersAmongNsqds(addresses.nsqds, topic)
+             : ProducersByLookup(Without(addresses.lookupds, silent), topic, silent);
 }
 
 Result<Answer<TopicStats>> ClusterView::Topic(const std::string& topic) {
@@ -416,15 +446,18 @@ std::vector<LookupdState> ClusterView::AskLookupds(const Strings& lookupds) {
   return states;
 }
 
-std::vector<std::string> ClusterView::Tell(const std::vector<std::string>& addresses,
-                                           const std::string& path_and_query) {
+std::vector<std::string> ClusterView::Tell(const std::vector<std::string>& all_addresses,
+                                           const std::string& path_and_query, Silent* silent) {
+  const Strings addresses = Without(all_addresses, silent);
   std::vector<Status> answers(addresses.size());
   threads_.ForEach(addresses.size(), [&](size_t i) {
     answers[i] = fetcher_->Post(StrCat("http://", addresses[i], path_and_query));
   });
   std::vector<std::string> errors;
-  for (const Status& status : answers) {
-    if (!status.ok()) errors.push_back(status.detail());
+  for (size_t i = 0; i < answers.size(); ++i) {
+    if (answers[i].ok()) continue;
+    NoteSilence(addresses[i], answers[i], silent);
+    errors.push_back(answers[i].detail());
   }
   return errors;
 }

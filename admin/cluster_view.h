@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -69,9 +70,13 @@ class ClusterView {
 
   Result<Answer<std::vector<std::string>>> Topics();
 
+  // Who has let a call of one change time out. Steps that are given it leave those out and add
+  // their own: however many steps there are, a daemon that hangs costs its time limit once.
+  using Silent = std::set<std::string>;
+
   // The nodes that have a topic: those lookups name, or of the configured ones those that say so.
   // kNotFound "TOPIC_NOT_FOUND" when every daemon asked says that it does not know the topic.
-  Result<Answer<std::vector<Node>>> ProducersOf(const std::string& topic);
+  Result<Answer<std::vector<Node>>> ProducersOf(const std::string& topic, Silent* silent = nullptr);
 
   // Topics that no live nsqd produces, with their channels. Empty without lookupds. A lookupd that
   // fails is asked nothing more: however many topics there are, it costs its time limit once.
@@ -84,7 +89,7 @@ class ClusterView {
   // The same; kNotFound "CHANNEL_NOT_FOUND" when no node has it.
   Result<Answer<ChannelStats>> Channel(const std::string& topic, const std::string& channel);
 
-  Result<Answer<std::vector<Node>>> Nodes();
+  Result<Answer<std::vector<Node>>> Nodes(Silent* silent = nullptr);
 
   // kNotFound "NODE_NOT_FOUND" unless discovery lists a node with this HTTP address.
   struct OneNode {
@@ -105,9 +110,10 @@ class ClusterView {
   // Asks everybody, clients left out; a daemon that fails is reported in its place.
   ClusterSample Sample();
 
-  // POSTs to each address, side by side; the errors in the order of the addresses.
-  std::vector<std::string> Tell(const std::vector<std::string>& addresses,
-                                const std::string& path_and_query);
+  // POSTs to each address that is not silent, side by side; the errors in the order of the
+  // addresses.
+  std::vector<std::string> Tell(const std::vector<std::string>& all_addresses,
+                                const std::string& path_and_query, Silent* silent);
 
  private:
   struct StatsQuery {
@@ -118,7 +124,7 @@ class ClusterView {
 
   using Strings = std::vector<std::string>;
   Result<Answer<std::vector<Node>>> ProducersByLookup(const Strings& lookupds,
-                                                      const std::string& topic);
+                                                      const std::string& topic, Silent* silent);
   Result<Answer<std::vector<Node>>> ProducersAmongNsqds(const Strings& nsqds,
                                                         const std::string& topic);
   Result<Answer<std::vector<Node>>> AllNodesDirectly(const Strings& nsqds);

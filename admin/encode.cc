@@ -135,7 +135,6 @@ void EncodeTopicMembers(const TopicStats& topic, JsonWriter* out) {
   ArrayOrNull("nodes", topic.nodes, EncodeTopic, out);
   ArrayOrNull("channels", topic.channels, EncodeChannel, out);
   out->Bool("paused", topic.paused);
-  if (!topic.durability.empty()) out->String("durability", topic.durability);
   out->Key("e2e_processing_latency");
   if (topic.latency.has_value()) {
     EncodeLatency(*topic.latency, out);

@@ -142,6 +142,7 @@ void EncodeTopics(const ClusterReport& report, std::string_view topic, std::stri
     LoadMembers(t.total, true, out);
     out->Int("nodes", static_cast<int64_t>(t.nodes.size()));
     out->Double("growth", t.growth);
+    if (!t.durability.empty()) out->String("durability", t.durability);
     Shares(t.nodes, all, node, true, out);
     out->Key("channels");
     out->BeginArray();

@@ -112,11 +112,6 @@ void AddTopic(TopicStats part, TopicStats* total) {
   AddTo(part.backend_depth, &total->backend_depth);
   AddTo(part.message_count, &total->message_count);
   total->paused = total->paused || part.paused;
-  if (total->nodes.empty()) {
-    total->durability = part.durability;
-  } else if (total->durability != part.durability) {
-    total->durability = "mixed";
-  }
   if (!total->latency.has_value()) {
     total->latency.emplace();
     total->latency->topic = total->topic_name;

@@ -48,6 +48,7 @@ struct TopicReport {
   std::vector<Load> nodes;
   std::vector<ChannelReport> channels;  // by name
   double growth = 0;
+  std::string durability = {};         // of our nsqd; "mixed": its nodes do not agree
   bool known_to_lookupd_only = false;  // no node that answers has it
 };
 

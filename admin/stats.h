@@ -98,7 +98,7 @@ struct TopicStats {
   std::vector<TopicStats> nodes;  // one a node; of what was added up only
   std::optional<std::vector<ChannelStats>> channels;
   bool paused = false;
-  std::string durability;          // of our nsqd; "mixed": its nodes do not agree
+  std::string durability;          // of our nsqd
   std::optional<Latency> latency;  // none: no node had the topic
 };
 

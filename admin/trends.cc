@@ -168,6 +168,11 @@ ClusterReport Trends::Add(ClusterSample sample) {
       counters[key] = {.start_time = start_time, .in = topic.message_count};
       load.flow.in = FlowSince(key, counters[key]).in;
       TopicReport& topic_report = ByName(topic.topic_name, &topics);
+      if (topic_report.nodes.empty()) {
+        topic_report.durability = topic.durability;
+      } else if (topic_report.durability != topic.durability) {
+        topic_report.durability = "mixed";
+      }
       AddLoad(load, &topic_report.total);
       AddTopicLoad(load, &node.total);
       topic_report.nodes.push_back(std::move(load));

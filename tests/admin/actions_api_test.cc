@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "admin/cluster_actions.h"
 #include "admin/cluster_view.h"
 #include "tests/admin/fake_cluster.h"
@@ -78,6 +80,8 @@ TEST_F(ActionsTest, TellEveryNodeThatHasTheTopic) {
            {"/api/topics/t/c%23ephemeral", "pause", "/channel/pause?topic=t&channel=c%23ephemeral"},
            {"/api/topics/t/c", "unpause", "/channel/unpause?topic=t&channel=c"},
            {"/api/topics/t/c", "empty", "/channel/empty?topic=t&channel=c"},
+           {"/api/topics/t", R"(durability","durability":"fsync)",
+            "/topic/config?topic=t&durability=fsync"},
        }) {
     const size_t before = cluster.told().size();
     const Response response = Ask("POST", c.target, StrCat(R"({"action":")", c.action, "\"}"));
@@ -164,6 +168,11 @@ TEST_F(ActionsTest, BadRequestsChangeNothing) {
            {"POST", "/api/topics/t", "", 400, "EOF"},
            {"POST", "/api/topics/t", R"({"action":"drop"})", 400, "INVALID_ACTION"},
            {"POST", "/api/topics/t/c", R"({"action":"Pause"})", 400, "INVALID_ACTION"},
+           {"POST", "/api/topics/t", R"({"action":"durability"})", 400, "INVALID_DURABILITY"},
+           {"POST", "/api/topics/t", R"({"action":"durability","durability":"os&x=y"})", 400,
+            "INVALID_DURABILITY"},
+           {"POST", "/api/topics/t/c", R"({"action":"durability","durability":"os"})", 400,
+            "INVALID_ACTION"},
            {"POST", "/api/topics/none", R"({"action":"pause"})", 404, "TOPIC_NOT_FOUND"},
            {"DELETE", "/api/topics/none", "", 404, "TOPIC_NOT_FOUND"},
            {"DELETE", "/api/nodes/a:4151", "", 400, "INVALID_BODY"},
@@ -181,11 +190,13 @@ TEST_F(ActionsTest, EachChangeIsToldToWhoeverWantsToKnow) {
   Ask("POST", "/api/topics", R"({"topic":"new","channel":"c"})");
   Ask("POST", "/api/topics/t", R"({"action":"unpause"})");
   Ask("POST", "/api/topics/t/c", R"({"action":"empty"})");
+  Ask("POST", "/api/topics/t", R"({"action":"durability","durability":"os"})");
   Ask("DELETE", "/api/topics/t/c");
   Ask("DELETE", "/api/nodes/a:4151", R"({"topic":"t"})");
-  EXPECT_THAT(notified, ElementsAre("create_topic new  ", "create_channel new c ",
-                                    "unpause_topic t  ", "empty_channel t c ",
-                                    "delete_channel t c ", "tombstone_topic_producer t  a:4151"));
+  EXPECT_THAT(notified,
+              ElementsAre("create_topic new  ", "create_channel new c ", "unpause_topic t  ",
+                          "empty_channel t c ", "configure_topic t  ", "delete_channel t c ",
+                          "tombstone_topic_producer t  a:4151"));
 }
 
 TEST_F(ActionsTest, WhatWasNotDoneIsNotTold) {
@@ -193,6 +204,46 @@ TEST_F(ActionsTest, WhatWasNotDoneIsNotTold) {
   Ask("POST", "/api/topics/t", R"({"action":"drop"})");
   Ask("DELETE", "/api/nodes/stranger:1", R"({"topic":"t"})");
   EXPECT_THAT(notified, IsEmpty());
+}
+
+// However many steps it has a part in: people wait.
+TEST_F(ActionsTest, ADaemonThatHangsCostsItsTimeLimitOnce) {
+  const Status late(Code::kTimeout, "l2 is late");
+  for (const char* path : {"/nodes", "/lookup?topic=t", "/topic/create?topic=t"}) {
+    cluster.Fail(StrCat("l2:4161", path), late);
+  }
+  struct Case {
+    const char* method;
+    const char* target;
+    const char* body;
+  };
+  for (const Case& c : std::vector<Case>{{"POST", "/api/topics", R"({"topic":"t","channel":"c"})"},
+                                         {"DELETE", "/api/topics/t", ""},
+                                         {"DELETE", "/api/topics/t/c", ""},
+                                         {"DELETE", "/api/nodes/a:4151", R"({"topic":"t"})"}}) {
+    SCOPED_TRACE(testing::Message() << c.method << " " << c.target);
+    const auto calls = [this] {
+      std::vector<std::string> all = cluster.told();
+      for (const std::string& url : cluster.asked()) all.push_back(url.substr(url.find("://") + 3));
+      return std::count_if(all.begin(), all.end(),
+                           [](const std::string& url) { return url.starts_with("l2:"); });
+    };
+    const auto before = calls();
+    EXPECT_EQ(Ask(c.method, c.target, c.body).body, R"({"message":"WARNING: l2 is late"})");
+    EXPECT_EQ(calls() - before, 1);
+  }
+  EXPECT_THAT(cluster.told(), testing::Contains("l1:4161/channel/create?topic=t&channel=c"));
+  EXPECT_THAT(cluster.told(), testing::Contains("b:4151/topic/delete?topic=t"));
+}
+
+TEST_F(ActionsTest, WhenAllLookupdsHangTheirErrorsAreSaid) {
+  for (const char* lookupd : {"l1", "l2"}) {
+    cluster.Fail(StrCat(lookupd, ":4161/topic/create?topic=t"),
+                 Status(Code::kTimeout, StrCat(lookupd, " is late")));
+  }
+  const Response response = Ask("POST", "/api/topics", R"({"topic":"t","channel":"c"})");
+  EXPECT_EQ(response.status, 502);
+  EXPECT_THAT(response.body, HasSubstr("failed to query any nsqlookupd: l1 is late\\nl2 is late"));
 }
 
 TEST_F(ActionsTest, OnlyAdminsWhenThereIsAList) {
@@ -214,6 +265,12 @@ TEST_F(ActionsTest, OnlyAdminsWhenThereIsAList) {
   EXPECT_EQ(status({{"X-User", "Ann"}}), 403);
   EXPECT_EQ(status({{"X-Other", "ann"}}), 403);
   EXPECT_EQ(status({}), 403);
+}
+
+TEST_F(ActionsTest, AnEmptyNameInTheListLetsNobodyIn) {
+  const AccessRule empty("X-User", {""});
+  EXPECT_FALSE(
+      empty.IsAdmin({.method = "POST", .target = "/", .body = "", .peer = "", .headers = {}}));
 }
 
 TEST_F(ActionsTest, OtherSitesCannotUseABrowserToAct) {

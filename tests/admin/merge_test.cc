@@ -55,18 +55,6 @@ Node NodeAt(const std::string& host, int64_t port, const std::string& version = 
   return node;
 }
 
-TEST(MergeTest, NodesMayKeepATopicDifferently) {
-  TopicStats total;
-  TopicStats one = Topic("a", {});
-  one.durability = "fsync";
-  AddTopic(one, &total);
-  AddTopic(one, &total);
-  EXPECT_EQ(total.durability, "fsync");
-  one.durability = "os";
-  AddTopic(one, &total);
-  EXPECT_EQ(total.durability, "mixed");
-}
-
 TEST(MergeTest, ChannelsMeetByNameAndKeepEachNodesShare) {
   TopicStats total;
   total.topic_name = "t";

@@ -48,6 +48,17 @@ TEST(TrendsTest, RatesNeedTwoSamples) {
   EXPECT_DOUBLE_EQ(*second.nodes[0].total.flow.in, 10);
 }
 
+TEST(TrendsTest, NodesMayKeepATopicDifferently) {
+  Trends trends;
+  NodeState a = NodeWith("a", {});
+  NodeState b = NodeWith("b", {});
+  EXPECT_EQ(trends.Add(At(0, {a, b})).topics[0].durability, "") << "the original's nsqd says none";
+  a.stats.topics[0].durability = b.stats.topics[0].durability = "fsync";
+  EXPECT_EQ(trends.Add(At(1, {a, b})).topics[0].durability, "fsync");
+  b.stats.topics[0].durability = "os";
+  EXPECT_EQ(trends.Add(At(2, {a, b})).topics[0].durability, "mixed");
+}
+
 TEST(TrendsTest, OutIsWhatLeftTheChannelForGood) {
   Trends trends;
   trends.Add(At(0, {NodeWith("a", {.messages = 100, .depth = 50, .in_flight = 10})}));
