@@ -43,6 +43,16 @@ void LoadMembers(const Load& load, bool is_topic, JsonWriter* out) {
   RateMember("timeout_rate", load.flow.timed_out, out);
 }
 
+// Of a node that does not answer: nothing is known, and nothing is not zero.
+void UnknownMembers(JsonWriter* out) {
+  for (const std::string_view key :
+       {"topics", "channels", "depth", "backend_depth", "messages", "paused_nodes", "in_rate",
+        "in_flight", "deferred", "requeued", "timed_out", "clients", "out_rate", "requeue_rate",
+        "timeout_rate"}) {
+    out->Null(key);
+  }
+}
+
 void Shares(const std::vector<Load>& shares, bool all, std::string_view node, bool is_topic,
             JsonWriter* out) {
   if (!all && node.empty()) return;
@@ -123,9 +133,13 @@ void EncodeNodes(const ClusterReport& report, JsonWriter* out) {
     out->String("error", node.state.status.detail());
     out->String("health", node.state.stats.health);
     out->Int("start_time", node.state.stats.start_time);
-    out->Int("topics", node.topics);
-    out->Int("channels", node.channels);
-    LoadMembers(node.total, false, out);
+    if (node.state.status.ok()) {
+      out->Int("topics", node.topics);
+      out->Int("channels", node.channels);
+      LoadMembers(node.total, false, out);
+    } else {
+      UnknownMembers(out);
+    }
     out->EndObject();
   }
   out->EndArray();

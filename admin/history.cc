@@ -42,13 +42,17 @@ void Number(float value, JsonWriter* json) {
 
 }  // namespace
 
-void History::Put(const std::string& key, const Load& load, double latency, size_t most) {
+void History::Put(const std::string& key, const Load* load, double latency, size_t most) {
   Series& series = series_[key];
   if (series.last + 1 != reports_) series.points.clear();
   series.last = reports_;
-  series.points.push_back({RateOf(load.flow.in), RateOf(load.flow.out),
-                           static_cast<float>(load.depth), static_cast<float>(load.in_flight),
-                           static_cast<float>(load.deferred), static_cast<float>(latency)});
+  if (load == nullptr) {
+    series.points.push_back({kUnknown, kUnknown, kUnknown, kUnknown, kUnknown, kUnknown});
+  } else {
+    series.points.push_back({RateOf(load->flow.in), RateOf(load->flow.out),
+                             static_cast<float>(load->depth), static_cast<float>(load->in_flight),
+                             static_cast<float>(load->deferred), static_cast<float>(latency)});
+  }
   while (series.points.size() > most) series.points.pop_front();
 }
 
@@ -71,17 +75,19 @@ void History::Add(const ClusterReport& report) {
 
   names_.clear();
   nodes_.clear();
-  Put("", report.total, kUnknown, most);
+  Put("", &report.total, kUnknown, most);
   for (const NodeReport& node : report.nodes) {
     nodes_.push_back(node.state.address);
-    Put(NodeKey(node.state.address), node.total, kUnknown, most);
+    Put(NodeKey(node.state.address), node.state.status.ok() ? &node.total : nullptr, kUnknown,
+        most);
   }
   for (const TopicReport& topic : report.topics) {
     names_.push_back({topic.name, {}});
-    Put(TopicKey(topic.name), topic.total, kUnknown, most);
+    Put(TopicKey(topic.name), &topic.total, kUnknown, most);
     for (const ChannelReport& channel : topic.channels) {
       names_.back().channels.push_back(channel.name);
-      Put(ChannelKey(topic.name, channel.name), channel.total, WorstLatency(channel.latency), most);
+      Put(ChannelKey(topic.name, channel.name), &channel.total, WorstLatency(channel.latency),
+          most);
     }
   }
   std::erase_if(series_, [this](const auto& entry) { return entry.second.last != reports_; });

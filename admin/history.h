@@ -51,7 +51,8 @@ class History {
     std::deque<Point> points;
   };
 
-  void Put(const std::string& key, const Load& load, double latency, size_t most);
+  // `load` null: not known.
+  void Put(const std::string& key, const Load* load, double latency, size_t most);
   void Encode(const Series& series, size_t times, bool all, JsonWriter* json) const;
 
   mutable std::mutex mutex_;

@@ -48,17 +48,20 @@ async function act(done, method, path, body) {
   }
 }
 
-// The question: { title, text, items, word, danger, typed, run }. With `typed` that must be typed first;
-// `run(step)` may say how far it is by step(done, of).
+// The question: { title, text, items, word, danger, typed, choices, chosen, run }. With `typed` that must be
+// typed first; of `choices`, { value, label, hint }, one is picked. `run(step, choice)` may say how far it is
+// by step(done, of).
 export function Question() {
   const [question, setQuestion] = useState(null);
   const [typed, setTyped] = useState('');
+  const [choice, setChoice] = useState('');
   const [busy, setBusy] = useState(false);
   const [progress, setProgress] = useState('');
   const dialog = useRef(null);
   useEffect(() => {
     const asked = (event) => {
       setTyped('');
+      setChoice(event.detail.chosen);
       setQuestion(event.detail);
     };
     addEventListener(ASK, asked);
@@ -71,17 +74,19 @@ export function Question() {
   const submit = async (event) => {
     event.preventDefault();
     setBusy(true);
-    await question.run((done, of) => setProgress(`${done} of ${of}`));
+    await question.run((done, of) => setProgress(`${done} of ${of}`), choice);
     setBusy(false);
     setProgress('');
     setQuestion(null);
   };
-  const ready = !busy && (!question?.typed || typed === question.typed);
+  const ready = !busy && (!question?.typed || typed === question.typed) && (!question?.choices || choice !== question.chosen);
   return html`<dialog ref=${dialog} onClose=${() => setQuestion(null)} aria-labelledby="question">
     ${question && html`<form onSubmit=${submit}>
       <h2 id="question">${question.title}</h2>
       <p>${question.text}</p>
       ${question.items && html`<ul class="items">${question.items.map((item) => html`<li key=${item}>${item}</li>`)}</ul>`}
+      ${question.choices && html`<fieldset class="choices"><legend class="hidden">${question.title}</legend>${question.choices.map(({ value, label, hint }) => html`<label key=${value}>
+        <input type="radio" name="choice" value=${value} checked=${choice === value} onChange=${() => setChoice(value)} /><span><b>${label}</b> ${hint}</span></label>`)}</fieldset>`}
       ${question.typed && html`<label>Type <b>${question.typed}</b> to go on
         <input value=${typed} onInput=${(e) => setTyped(e.target.value)} autocomplete="off" spellcheck=${false} /></label>`}
       <div class="buttons">
@@ -153,6 +158,7 @@ export function Actions({ topic, channel, load }) {
     if (await act(`Deleted ${what} ${name}`, 'DELETE', path)) go(channel ? topicUrl(topic) : '/');
   };
   return html`<div class="actions">
+    ${!channel && html`<${DurabilityButton} topic=${load} />`}
     ${(!paused || partly) && html`<${Button} label="Pause" question=${{
       title: `Pause ${what} ${name}?`,
       text: channel ? 'Consumers get no more messages until it is unpaused. What is published goes on piling up in it.'
@@ -172,6 +178,24 @@ export function Actions({ topic, channel, load }) {
       run: remove,
     }} />
   </div>`;
+}
+
+const DURABILITIES = [
+  { value: 'memory', label: 'memory', hint: 'OK at once, as with the original nsqd. What is not on disk dies with the process.' },
+  { value: 'os', label: 'os', hint: 'OK when the kernel has it: survives a crash of nsqd, not a power cut.' },
+  { value: 'fsync', label: 'fsync', hint: 'OK when the disk has it: survives a power cut. Slowest.' },
+  { value: 'default', label: 'as nsqd was told', hint: 'The --durability of each node.' },
+];
+
+// Only nsqd of ours says and keeps one.
+function DurabilityButton({ topic }) {
+  if (!config.is_admin || !topic.durability || topic.topic.endsWith('#ephemeral')) return null;
+  return html`<${Button} label="Durability" question=${{
+    title: `Durability of topic ${topic.topic}`,
+    text: `When a publisher hears OK. Now: ${topic.durability === 'mixed' ? 'not the same on all nodes' : topic.durability}. It counts for messages from now on, on every node.`,
+    choices: DURABILITIES, chosen: topic.durability, word: 'Set',
+    run: (step, durability) => act(`Set durability of topic ${topic.topic}`, 'POST', pathOf(topic.topic), { action: 'durability', durability }),
+  }} />`;
 }
 
 // For many at once: items of { topic, channel, load, lost }; `channel` empty for a topic itself.

@@ -2,7 +2,7 @@
 
 import { html, useEffect, useState } from './vendor/preact-htm.js';
 import { Actions } from './actions.js';
-import { Crumbs, Notice, Problems, Tile, Tiles, topicUrl } from './components.js';
+import { Crumbs, Notice, Partial, Problems, Tile, Tiles, topicUrl } from './components.js';
 import { clientColumns, clientKey, clientText } from './clients.js';
 import { getJson } from './cluster.js';
 import * as column from './columns.js';
@@ -30,8 +30,9 @@ function useDetail(route, reportTime) {
 
 function Latency({ latency }) {
   if (!latency?.percentiles?.length) return null;
-  return latency.percentiles.map((p) => html`<${Tile} key=${p.quantile} label="${percentile(p.quantile)} latency" value=${nanoseconds(p.count > 0 ? p.average : null)}
+  const tiles = latency.percentiles.map((p) => html`<${Tile} key=${p.quantile} label="Latency, ${percentile(p.quantile)}" value=${nanoseconds(p.count > 0 ? p.average : null)}
     hint=${p.count > 0 ? `From publishing to FIN; over nodes ${nanoseconds(p.min)} to ${nanoseconds(p.max)}` : 'No message was finished lately'} />`);
+  return html`<${Tiles}>${tiles}<//>`;
 }
 
 // How near to their nsqd the consumers are that messages went to; only with topology-aware consumption.
@@ -77,9 +78,10 @@ export function ChannelPage({ report, past, theme, route }) {
       <${Tile} label="In flight" value=${count(channel.in_flight)} spark=${series.in_flight} tone="flight" />
       <${Tile} label="Deferred" value=${count(channel.deferred)} spark=${series.deferred} tone="flight" />
       <${Tile} label="Consumers" value=${count(channel.clients)} bad=${channel.clients === 0 && channel.depth > 0} />
-      <${Latency} latency=${detail?.e2e_processing_latency} />
     <//>
+    <${Latency} latency=${detail?.e2e_processing_latency} />
     <${Problems} problems=${report.problems.filter((p) => p.topic === route.topic && p.channel === route.channel)} />
+    <${Partial} report=${report} />
     <${Delivery} channel=${detail} />
     <div class="charts">
       <${Chart} title="Messages a second" unit="rate" time=${series.time} theme=${theme}

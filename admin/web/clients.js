@@ -31,10 +31,10 @@ export const clientColumns = [
       ${c.client_id && c.client_id !== c.hostname && !c.hostname.startsWith(`${c.client_id}.`) && html` <span class="faint">${c.client_id}</span>`}`,
   },
   { key: 'agent', label: 'User agent', wide: true, value: (c) => c.user_agent, cell: (c) => html`${c.user_agent} <${Attributes} client=${c} />` },
-  { key: 'node', label: 'Node', value: (c) => c.node, cell: (c) => html`<${Link} to=${nodeUrl(c.node)}>${c.node}<//>` },
+  { key: 'node', label: 'Node', long: true, value: (c) => c.node, cell: (c) => html`<${Link} to=${nodeUrl(c.node)}>${c.node}<//>` },
   plain('in_flight_count', 'In flight', 'Sent to it, not yet finished'),
   {
-    ...plain('ready_count', 'RDY', 'How many it allows in flight'),
+    ...plain('ready_count', 'RDY', 'How many it allows in flight'), keep: true,
     cell: (c) => (c.ready_count === 0 ? html`<span class="faint" title="Takes nothing at present">0</span>` : fullCount(c.ready_count)),
   },
   plain('finish_count', 'Finished'),

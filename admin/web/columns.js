@@ -9,11 +9,11 @@ const countColumn = (key, label, title, field = key) => ({
   key, label, title, number: true, value: (row) => row[field], cell: (row) => html`<${Count} n=${row[field]} />`,
 });
 const rateColumn = (key, label, title, field) => ({
-  key, label, title, number: true, value: (row) => row[field], cell: (row) => html`<${Rate} n=${row[field]} />`,
+  key, label, title, number: true, keep: true, value: (row) => row[field], cell: (row) => html`<${Rate} n=${row[field]} />`,
 });
 
 export const depth = {
-  ...countColumn('depth', 'Depth', 'Messages waiting'),
+  ...countColumn('depth', 'Depth', 'Messages waiting'), keep: true,
   cell: (row) => html`<span class=${row.depth > 0 ? 'strong' : ''}><${Count} n=${row.depth} /></span>`,
 };
 export const onDisk = countColumn('on_disk', 'On disk', 'The part of the depth that is not in memory', 'backend_depth');
@@ -25,7 +25,7 @@ export const requeued = countColumn('requeued', 'Requeued', 'Given back by consu
 export const timedOut = countColumn('timed_out', 'Timed out', 'Not finished in time since the nsqd started');
 export const messages = countColumn('messages', 'Messages', 'Since the nsqd started');
 export const clients = {
-  ...countColumn('clients', 'Consumers', 'Connections that have subscribed'),
+  ...countColumn('clients', 'Consumers', 'Connections that have subscribed'), keep: true,
   cell: (row) => (row.clients === 0 && row.depth > 0 ? html`<span class="alarm">0</span>` : html`<${Count} n=${row.clients} />`),
 };
 

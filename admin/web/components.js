@@ -3,7 +3,7 @@
 
 import { html, useState } from './vendor/preact-htm.js';
 import { base } from './config.js';
-import { count, fullCount, rate } from './format.js';
+import { count, fullCount, plural, rate, unknown } from './format.js';
 
 export const topicUrl = (topic) => `/topics/${encodeURIComponent(topic)}`;
 export const channelUrl = (topic, channel) => `${topicUrl(topic)}/${encodeURIComponent(channel)}`;
@@ -59,7 +59,7 @@ export function Spark({ values, tone = 'depth', width = 84, height = 22 }) {
 export function Tile({ label, value, unit, hint, spark, tone, bad }) {
   return html`<div class="tile ${bad ? 'bad' : ''}">
     <dt>${label}</dt>
-    <dd title=${hint}>${value}${unit && html`<small>${unit}</small>`}</dd>
+    <dd title=${hint}>${value}${unit && value !== unknown && html`<small>${unit}</small>`}</dd>
     ${spark && html`<${Spark} values=${spark} tone=${tone} width=${140} height=${26} />`}
   </div>`;
 }
@@ -75,6 +75,13 @@ export function Panel({ title, count: n, aside, children, id }) {
 
 export function Notice({ tone = 'plain', children }) {
   return html`<p class="notice ${tone}">${children}</p>`;
+}
+
+// Counts are of those that answer: said wherever counts are added up.
+export function Partial({ report }) {
+  const silent = report.nodes.filter((node) => !node.up).length;
+  if (silent === 0) return null;
+  return html`<p class="partial">Without ${silent === 1 ? 'the node that does' : `the ${plural(silent, 'node')} that do`} not answer: what is there is not counted.</p>`;
 }
 
 export function Crumbs({ trail, here }) {

@@ -14,8 +14,8 @@ export function LookupdTable({ report }) {
       key: 'address', label: 'nsqlookupd', value: (l) => l.address,
       cell: (l) => html`<span class="name">${l.address}</span> ${l.up ? html`<${Badge} tone="good">up<//>` : html`<${Badge} tone="bad">down<//>`}`,
     },
-    { key: 'nodes', label: 'Nodes listed', number: true, value: (l) => l.nodes, cell: (l) => (l.up ? fullCount(l.nodes) : '–') },
-    { key: 'topics', label: 'Topics listed', number: true, value: (l) => l.topics, cell: (l) => (l.up ? fullCount(l.topics) : '–') },
+    { key: 'nodes', label: 'Nodes listed', number: true, keep: true, value: (l) => l.nodes, cell: (l) => (l.up ? fullCount(l.nodes) : '–') },
+    { key: 'topics', label: 'Topics listed', number: true, keep: true, value: (l) => l.topics, cell: (l) => (l.up ? fullCount(l.topics) : '–') },
     { key: 'error', label: 'Error', wide: true, cell: (l) => l.error },
   ].filter((c) => c.key !== 'error' || report.lookupds.some((l) => l.error));
   return html`<${Panel} id="lookupds" title="nsqlookupd" count=${report.lookupds.length}>

@@ -59,8 +59,17 @@ function detailOf(route) {
 
 const THEMES = { auto: 'Automatic', light: 'Light', dark: 'Dark' };
 
+// A browser may refuse storage: then the choice lasts as long as the page.
+function rememberedTheme() {
+  try {
+    return localStorage.getItem('nsqadmin.theme') ?? 'auto';
+  } catch {
+    return 'auto';
+  }
+}
+
 function useTheme() {
-  const [choice, setChoice] = useState(() => localStorage.getItem('nsqadmin.theme') ?? 'auto');
+  const [choice, setChoice] = useState(rememberedTheme);
   const [system, setSystem] = useState(matchMedia('(prefers-color-scheme: dark)').matches);
   useEffect(() => {
     const query = matchMedia('(prefers-color-scheme: dark)');
@@ -71,8 +80,12 @@ function useTheme() {
   const theme = choice === 'auto' ? (system ? 'dark' : 'light') : choice;
   document.documentElement.dataset.theme = theme; // before charts read their colours
   return [theme, choice, (next) => {
-    localStorage.setItem('nsqadmin.theme', next);
     setChoice(next);
+    try {
+      localStorage.setItem('nsqadmin.theme', next);
+    } catch {
+      // As above.
+    }
   }];
 }
 

@@ -36,7 +36,7 @@ export function NodesPage({ report }) {
     { key: 'version', label: 'Version', value: (n) => n.version, cell: (n) => n.version },
     { key: 'place', label: 'Zone', value: (n) => n.topology_zone, cell: (n) => [n.topology_region, n.topology_zone].filter(Boolean).join(' / ') },
     {
-      key: 'lookupds', label: 'Lookupds', number: true, title: 'How many nsqlookupd list it', value: (n) => n.lookupds.length,
+      key: 'lookupds', label: 'Lookupds', number: true, keep: true, title: 'How many nsqlookupd list it', value: (n) => n.lookupds.length,
       cell: (n) => html`<span class=${n.lookupds.length < lookupds ? 'alarm' : ''} title=${n.remote_addresses.join('\n')}>${n.lookupds.length} of ${lookupds}</span>`,
     },
     { key: 'topics', label: 'Topics', number: true, value: (n) => n.topics, cell: (n) => fullCount(n.topics) },
@@ -71,7 +71,7 @@ function useConnections(address, up, reportTime) {
 }
 
 const subscription = {
-  key: 'channel', label: 'Channel', value: (c) => `${c.topic} / ${c.channel}`,
+  key: 'channel', label: 'Channel', long: true, value: (c) => `${c.topic} / ${c.channel}`,
   cell: (c) => html`<${Link} to=${channelUrl(c.topic, c.channel)}>${c.topic} / ${c.channel}<//>`,
 };
 const connectionColumns = [clientColumns[0], subscription, ...clientColumns.slice(1).filter((c) => c.key !== 'node')];
@@ -124,9 +124,9 @@ export function NodePage({ report, past, theme, route }) {
     </div>
     <${FilteredTable} id="node-topics" title="Topics on this node" noun="topics" text=${(row) => [row.name, ...row.channels.map((c) => c.name)].join(' ')} caption="Topics on ${node.node}" columns=${columns} rows=${rows} under=${(row) => row.channels}
         rowKey=${(row) => `${row.channels ? 't' : 'c'}\n${row.topic}\n${row.name}`} rowClass=${(row) => (row.channels ? 'topic' : 'channel')}
-        initial=${{ key: 'name', down: false }} empty="This node has no topic." />
+        initial=${{ key: 'name', down: false }} unknown=${!node.up} empty=${node.up ? 'This node has no topic.' : 'Not known: the node does not answer.'} />
     <${FilteredTable} id="connections" title="Consumers" noun="consumers" caption="Consumers connected to ${node.node}" columns=${connectionColumns} rows=${connections} rowKey=${clientKey} text=${clientText}
-      initial=${{ key: 'client', down: false }} empty=${answer.node ? 'No consumer is connected.' : node.up ? 'Asking…' : 'The node does not answer.'}>
+      initial=${{ key: 'client', down: false }} empty=${answer.node ? 'No consumer is connected.' : node.up ? 'Asking…' : 'Not known: the node does not answer.'} unknown=${!answer.node}>
       ${answer.error && html`<${Notice} tone="bad">${answer.error}<//>`}
       ${answer.node?.message && html`<${Notice} tone="warn">${answer.node.message}<//>`}
     <//>

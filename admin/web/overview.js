@@ -2,7 +2,7 @@
 
 import { html, useState } from './vendor/preact-htm.js';
 import { BulkActions, lostWith } from './actions.js';
-import { Badge, Link, Panel, Problems, Spark, Tile, Tiles, channelUrl, topicUrl } from './components.js';
+import { Badge, Link, Panel, Partial, Problems, Spark, Tile, Tiles, channelUrl, topicUrl } from './components.js';
 import * as column from './columns.js';
 import { Chart } from './chart.js';
 import { config } from './config.js';
@@ -151,6 +151,7 @@ export function Overview({ report, past, theme }) {
       <${Tile} label="Nodes up" value=${up} unit=" of ${report.nodes.length}" bad=${up < report.nodes.length} hint="${plural(total.clients, 'consumer')} connected" />
     <//>
     <${Problems} problems=${report.problems} calm=${healthy ? 'All nodes answer, nothing piles up' : null} />
+    <${Partial} report=${report} />
     <div class="charts">
       <${Chart} title="Messages a second" unit="rate" time=${series.time} theme=${theme}
         lines=${[{ label: 'In', color: '--line-in', values: series.in_rate, fill: true }, { label: 'Out', color: '--line-out', values: series.out_rate }]}

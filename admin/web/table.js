@@ -37,7 +37,8 @@ function sorted(rows, column, down) {
   });
 }
 
-// columns: { key, label, value(row), cell(row), number, title, wide }; `value` sorts, `cell` shows.
+// columns: { key, label, value(row), cell(row), number, title, wide, long, keep }; `value` sorts, `cell` shows.
+// On a card numbers that are zero or not known are left out, except where `keep`; `long` has a line of its own.
 // under(row): rows that stand under it, drawn with the same columns.
 // selected: a Set of row keys, with onSelect(keys, on) and describe(row) for the name of its box; without it no boxes.
 export function Table({ id, caption, columns, rows, rowKey, under, rowClass, initial, empty, selected, onSelect, describe }) {
@@ -56,7 +57,7 @@ export function Table({ id, caption, columns, rows, rowKey, under, rowClass, ini
   const row = (data, nested) => html`<tr key=${rowKey(data)} class="${nested ? 'nested' : ''} ${selected?.has(rowKey(data)) ? 'selected' : ''} ${rowClass?.(data) ?? ''}">
     ${columns.map((c, i) => (i === 0
       ? html`<th scope="row" key=${c.key} class="name">${selected && html`<input type="checkbox" class="select" aria-label="Select ${describe(data)}" checked=${selected.has(rowKey(data))} onChange=${(e) => onSelect([rowKey(data)], e.target.checked)} />`}${c.cell(data, nested)}</th>`
-      : html`<td key=${c.key} data-label=${c.label} class="${c.number ? 'number' : ''} ${c.wide ? 'wide' : ''}">${c.cell(data, nested)}</td>`))}
+      : html`<td key=${c.key} data-label=${c.label} class="${[c.number && 'number', c.wide && 'wide', c.long && 'long', c.number && c.value && !c.keep && !c.value(data) && 'zero'].filter(Boolean).join(' ')}">${c.cell(data, nested)}</td>`))}
   </tr>`;
 
   const order = sorted(rows, column, sort.down);
@@ -87,14 +88,15 @@ export function Table({ id, caption, columns, rows, rowKey, under, rowClass, ini
 }
 
 // A panel with a table and a box that filters it: `text(row)` is what is searched.
-export function FilteredTable({ title, aside, rows, text, noun, children, empty, ...table }) {
+// `unknown`: that there are no rows does not mean that there is nothing.
+export function FilteredTable({ title, aside, rows, text, noun, children, empty, unknown, ...table }) {
   const [filter, setFilter] = useState('');
   const wanted = filter.trim().toLowerCase();
   const found = wanted ? rows.filter((row) => text(row).toLowerCase().includes(wanted)) : rows;
   const label = `Filter ${noun}`;
   const tools = html`<div class="tools">${aside}
     <input type="search" placeholder="${label} ( / )" aria-label=${label} value=${filter} onInput=${(e) => setFilter(e.target.value)} /></div>`;
-  return html`<${Panel} id=${table.id} title=${title} count=${rows.length} aside=${rows.length > 0 || aside ? tools : null}>
+  return html`<${Panel} id=${table.id} title=${title} count=${unknown ? null : rows.length} aside=${rows.length > 0 || aside ? tools : null}>
     ${children}
     <${Table} ...${table} rows=${found} empty=${rows.length > 0 ? `No ${noun} match.` : empty} />
   <//>`;

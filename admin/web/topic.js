@@ -2,7 +2,7 @@
 
 import { html, useState } from './vendor/preact-htm.js';
 import { Actions, BulkActions, CreateForm, TombstoneButton } from './actions.js';
-import { Badge, Crumbs, Link, Notice, Panel, Problems, Spark, Tile, Tiles, channelUrl, nodeUrl } from './components.js';
+import { Badge, Crumbs, Link, Notice, Panel, Partial, Problems, Spark, Tile, Tiles, channelUrl, nodeUrl } from './components.js';
 import * as column from './columns.js';
 import { Chart } from './chart.js';
 import { config } from './config.js';
@@ -13,7 +13,7 @@ import { Badges, bulkItems, useSelection } from './overview.js';
 import { FilteredTable } from './table.js';
 
 export const nodeColumn = {
-  key: 'node', label: 'Node', value: (row) => row.node,
+  key: 'node', label: 'Node', long: true, value: (row) => row.node,
   cell: (row) => html`<${Link} to=${nodeUrl(row.node)} class="name">${row.node}<//>
     ${row.paused_nodes > 0 && html` <${Badge} tone="warn">paused<//>`}${row.tombstoned && html` <${Badge} tone="warn">tombstoned<//>`}`,
 };
@@ -59,8 +59,10 @@ export function TopicPage({ report, past, theme, route }) {
       <${Tile} label="Waiting in the topic" value=${count(topic.depth)} spark=${series.depth} tone="depth" hint="${fullCount(topic.depth)}, of which ${fullCount(topic.backend_depth)} on disk" />
       <${Tile} label="Channels" value=${topic.channels.length} />
       <${Tile} label="Nodes" value=${topic.nodes} />
+      ${topic.durability && html`<${Tile} label="Durability" value=${topic.durability} hint="When a publisher hears OK: at once (memory), when the kernel has the message (os), when the disk has it (fsync)" />`}
     <//>
     <${Problems} problems=${report.problems.filter((p) => p.topic === topic.topic)} />
+    <${Partial} report=${report} />
     <div class="charts">
       <${Chart} title="Messages a second" unit="rate" time=${series.time} theme=${theme}
         lines=${[{ label: 'In', color: '--line-in', values: series.in_rate, fill: true }]}

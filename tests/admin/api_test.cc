@@ -200,6 +200,16 @@ TEST_F(ApiTest, ClusterHoldsWhatThePageShows) {
   EXPECT_FALSE(json["topics"][0].contains("shares"));
 }
 
+TEST_F(ApiTest, OfANodeThatDoesNotAnswerNothingIsKnown) {
+  cluster.Fail("10.0.0.1:4151/stats?format=json&include_clients=false",
+               Status(Code::kTimeout, "late"));
+  const auto node = nlohmann::json::parse(Get("/api/cluster").body)["nodes"][0];
+  EXPECT_EQ(node["up"], false);
+  EXPECT_EQ(node["depth"], nullptr) << "not 0: it may hold millions";
+  EXPECT_EQ(node["topics"], nullptr);
+  EXPECT_EQ(node["clients"], nullptr);
+}
+
 TEST_F(ApiTest, ClusterTellsSharesOfOneTopicOrNode) {
   auto json = nlohmann::json::parse(Get("/api/cluster?topic=t").body);
   EXPECT_EQ(json["topics"][0]["shares"][0]["node"], "10.0.0.1:4151");

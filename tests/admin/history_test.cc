@@ -15,14 +15,18 @@ using Json = nlohmann::json;
 class HistoryTest : public testing::Test {
  protected:
   // One report, five seconds after the one before: a node, topic t with channels c and idle.
-  void Report(int64_t depth, bool with_channel = true) {
+  void Report(int64_t depth, bool with_channel = true, bool node_answers = true) {
     ClusterReport report;
     report.unix_ms = now_ms += 5000;
     report.total.depth = depth;
     report.total.flow.in = 2.5;
     NodeReport node;
     node.state.address = "a:1";
-    node.total.depth = depth;
+    if (node_answers) {
+      node.total.depth = depth;
+    } else {
+      node.state.status = Status(Code::kTimeout, "late");
+    }
     report.nodes.push_back(node);
     TopicReport topic;
     topic.name = "t";
@@ -70,6 +74,13 @@ TEST_F(HistoryTest, OfOneTopicOrNodeEverything) {
   EXPECT_FALSE(topic.contains("total"));
   EXPECT_EQ(Ask("", "a:1")["nodes"]["a:1"]["depth"], Json({1}));
   EXPECT_TRUE(Ask("none")["topics"].empty());
+}
+
+TEST_F(HistoryTest, OfANodeThatDoesNotAnswerNothingIsKnown) {
+  Report(3);
+  Report(0, true, /*node_answers=*/false);
+  Report(4);
+  EXPECT_EQ(Ask("", "a:1")["nodes"]["a:1"]["depth"], Json({3, nullptr, 4}));
 }
 
 TEST_F(HistoryTest, ReportsInQuickSuccessionCountOnce) {

@@ -392,8 +392,8 @@ test('shows latency where nsqd measures it', async () => {
   await page.goto(admin.url);
   await becomes(cell('billing', 'Latency'), '100 ms');
   await page.goto(`${admin.url}/topics/orders/billing`);
-  await becomes(tile('p99 latency'), '100 ms');
-  await becomes(tile('p50 latency'), '1.5 ms');
+  await becomes(tile('Latency, p99'), '100 ms');
+  await becomes(tile('Latency, p50'), '1.5 ms');
   await becomes(page.locator('.chart', { hasText: 'Latency' }), /p99/);
 });
 
@@ -426,6 +426,38 @@ test('a channel is added on the topic page, and taken off one node there', async
   await page.getByRole('dialog').getByRole('button', { name: 'Tombstone' }).click();
   await becomes(page.getByRole('status').first(), /Tombstoned orders/);
   assert.deepEqual(b.told, ['/channel/create?topic=orders&channel=fresh', '/topic/delete?topic=orders']);
+});
+
+test("a topic's durability is shown and set", async () => {
+  await page.goto(`${admin.url}/topics/orders`);
+  await becomes(tile('Channels'), '1');
+  assert.equal(await page.getByRole('button', { name: 'Durability' }).count(), 0, "the original's nsqd has none");
+  a.topics[0].durability = b.topics[0].durability = 'os';
+  await becomes(tile('Durability'), 'os');
+  await page.getByRole('button', { name: 'Durability' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Durability of topic orders' });
+  assert.equal(await dialog.getByRole('button', { name: 'Set' }).isDisabled(), true, 'nothing to set yet');
+  await dialog.getByRole('radio', { name: /^fsync/ }).check();
+  await dialog.getByRole('button', { name: 'Set' }).click();
+  await becomes(page.getByRole('status').first(), /Set durability of topic orders\./);
+  for (const nsqd of [a, b]) assert.deepEqual(nsqd.told, ['/topic/config?topic=orders&durability=fsync']);
+  b.topics[0].durability = 'fsync';
+  await becomes(tile('Durability'), 'mixed');
+  assert.deepEqual(complaints, []);
+});
+
+// Thirty rows of zeros are no help on a phone.
+test('on a phone a card leaves out what is zero, but never that nobody consumes', async () => {
+  b.topics = [];
+  a.topics[0].channels = [channel('billing', { depth: 3, requeue_count: 8 })];
+  await page.setViewportSize({ width: 375, height: 740 });
+  await page.goto(admin.url);
+  await becomes(cell('billing', 'Depth'), '3');
+  for (const [label, shown] of [['Depth', true], ['Consumers', true], ['In/s', true], ['Requeued', true], ['Timed out', false], ['Deferred', false]]) {
+    assert.equal(await cell('billing', label).isVisible(), shown, label);
+  }
+  await page.setViewportSize({ width: 1280, height: 900 });
+  assert.equal(await cell('billing', 'Timed out').isVisible(), true);
 });
 
 test('one forgotten channel is deleted without its topic', async () => {
@@ -480,6 +512,14 @@ test('a node that never answers, or answers rubbish, is named and the rest is sh
   b.hangs = true;
   await becomes(page.locator('.problems li').first(), new RegExp(`nsqd ${b.address} is down: no answer in time`));
   await becomes(cell('billing', 'Depth'), '5');
+  await becomes(page.locator('.partial'), /Without the node that does not answer/);
+  // What it holds is not known, which is not nothing.
+  await page.goto(`${admin.url}/nodes`);
+  await becomes(cell(b.address, 'Depth'), '–');
+  await becomes(cell(b.address, 'Topics'), '–');
+  await page.goto(`${admin.url}/nodes/${b.address}`);
+  await becomes(tile('Depth'), '–');
+  await becomes(page.locator('.panel', { hasText: 'Topics on this node' }), /Not known: the node does not answer/);
   await page.goto(`${admin.url}/topics/unknown`);
   await becomes(page.locator('.notice'), /No node of this cluster has this topic/);
   await page.goto(`${admin.url}/topics/orders/unknown`);
