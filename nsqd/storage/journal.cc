@@ -454,6 +454,8 @@ Status Journal::PutInPlace(const std::string& fresh, std::unique_ptr<AppendFile>
     }
     return status;
   }
+  // A sync of the file before is worth something only if that one was kept.
+  file_->lost = !file_->whole;
   file_->file = std::move(file);
   file_->unsynced = file_->new_name = file_->wanted = file_->used = true;
   file_->whole = file_->failed = false;

@@ -365,6 +365,7 @@ std::unique_ptr<SyncFiles> SegmentedLog::MakeSync() {
     if (journal_->new_name && job->dirs.empty()) job->dirs.push_back(options_.dir);
     if (journal_->new_dir) job->dirs.push_back(ParentDir(options_.dir));
     journal_->unsynced = journal_->wanted = journal_->new_name = journal_->new_dir = false;
+    journal_->lost = false;
   }
   return job;
 }
@@ -396,6 +397,12 @@ void SegmentedLog::OnSynced(const SyncFiles& done) {
     } else {
       done.journal->failed = true;
     }
+  } else if (done.journal && done.journal->lost && done.status.ok()) {
+    // The journal was written anew meanwhile, twice since one was on the disk: the entries that
+    // this sync was for are in the newest alone.
+    sync_again_ = false;
+    SubmitSync();
+    return;
   }
   if (done.status.ok()) {
     syncing_ = false;

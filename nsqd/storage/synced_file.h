@@ -17,6 +17,7 @@ struct SyncedFile {
   bool new_dir = false;              // and the one above it
   bool whole = false;                // what the file began with has been synced
   bool failed = false;               // a sync failed: the file is to be written anew
+  bool lost = false;                 // what the sync under way is of is in no file any more
   bool used = false;                 // since the log last looked whether it is idle
 };
 

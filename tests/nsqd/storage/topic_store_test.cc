@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <functional>
 #include <string>
@@ -365,6 +366,54 @@ TEST_F(TopicStoreTest, WhatASyncAnsweredSurvivesAPowerCut) {
     if (round % 2 == 0) {
       EXPECT_EQ(Channel().unfinished.back(), (Unfinished{b, 0, due}));
     }
+  }
+}
+
+// Keeps a helper busy until it may go on.
+struct Blocker : Job {
+  explicit Blocker(std::atomic<bool>* may_go_on) : go(may_go_on) {}
+  void Run() noexcept override { go->wait(false); }
+  void Open() noexcept override {}
+  std::atomic<bool>* go;
+};
+
+TEST_F(TopicStoreTest, AJournalWrittenAnewDuringASyncIsSyncedBeforeTheAnswer) {
+  options_.durability = Durability::kFsync;
+  for (const bool one_is_on_the_disk : {false, true}) {
+    files_.Clear();
+    Open();
+    StartChannel();
+    Publish("first");
+    if (one_is_on_the_disk) {
+      const int before = syncs_;
+      topic_.log->StartSync();
+      ASSERT_TRUE(TurnUntil([&] { return syncs_ > before; }));
+    }
+    TopicState state = topic_.state;
+    state.flowing = true;
+    state.channels.push_back({1, "ch", false, kStart, {}});
+    ASSERT_TRUE(topic_.journal->Compact(state).ok());
+    const WallTime due = WallFromUnixNanos((kStartMicros + 5) * 1000);
+    const Sequence s = Publish("deferred", due);
+    state.channels[0].unfinished.push_back({s, 0, due});
+    std::atomic<bool> go = false;
+    pool_.Submit(std::make_unique<Blocker>(&go), &loop_);
+    const int before = syncs_;
+    topic_.log->StartSync();
+    ASSERT_TRUE(topic_.journal->Compact(state).ok());
+    go = true;
+    go.notify_one();
+    ASSERT_TRUE(TurnUntil([&] { return syncs_ > before; }));
+    ASSERT_TRUE(sync_status_.ok());
+    topic_ = OpenedTopic();
+    files_.CutPower();
+    Open(1);
+    if (HasFatalFailure()) return;
+    ASSERT_EQ(Read(s), "deferred");
+    ASSERT_FALSE(topic_.state.channels.empty());
+    ASSERT_FALSE(Channel().unfinished.empty());
+    EXPECT_EQ(Channel().unfinished.back(), (Unfinished{s, 0, due}));
+    topic_ = OpenedTopic();
   }
 }
 
