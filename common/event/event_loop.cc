@@ -1,6 +1,8 @@
 #include "common/event/event_loop.h"
 
 #include <event2/event.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <string>
@@ -8,6 +10,7 @@
 #include <utility>
 
 #include "common/check.h"
+#include "common/event/timer.h"
 #include "common/log.h"
 #include "common/strings.h"
 
@@ -19,7 +22,6 @@ event_base* NewBase() {
   NSQ_CHECK(config != nullptr);
   // Nobody but the loop's own thread touches the base; the mailbox is the only door.
   event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-  event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
   event_base* const base = event_base_new_with_config(config);
   event_config_free(config);
   NSQ_CHECK(base != nullptr);
@@ -47,9 +49,15 @@ EventLoop::EventLoop(std::string name)
       mail_event_(event_new(
           base_, mailbox_.wake_fd(), EV_READ | EV_PERSIST,
           [](int fd, short what, void* self) { OnMail(fd, what, self); }, this)),
+      clock_fd_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)),
+      clock_event_(event_new(
+          base_, clock_fd_.get(), EV_READ | EV_PERSIST,
+          [](int, short, void* self) { static_cast<EventLoop*>(self)->OnClock(); }, this)),
       scratch_(kScratchBytes) {
   NSQ_CHECK(mail_event_ != nullptr);
   NSQ_CHECK(event_add(mail_event_, nullptr) == 0);
+  NSQ_CHECK(clock_fd_.valid() && clock_event_ != nullptr);
+  NSQ_CHECK(event_add(clock_event_, nullptr) == 0);
 }
 
 EventLoop::~EventLoop() {
@@ -64,6 +72,7 @@ EventLoop::~EventLoop() {
     }
   }
   event_free(mail_event_);
+  event_free(clock_event_);
   event_base_free(base_);
 }
 
@@ -77,6 +86,7 @@ void EventLoop::Run() {
 void EventLoop::RunOnce(bool wait) {
   home_.Assert();
   const bool may_wait = wait && !HasTasks() && dying_.empty();
+  WatchClock();
   // Whoever asked between turns has had his answer; the wait is not part of the turn.
   now_valid_ = false;
   wall_valid_ = false;
@@ -154,6 +164,44 @@ void EventLoop::OpenLetters() {
   stats_.last_letters = letters.size();
   stats_.most_letters = std::max(stats_.most_letters, stats_.last_letters);
   for (const auto& letter : letters) letter->Open();
+}
+
+void EventLoop::PutTimer(Timer* timer, SteadyTime when) {
+  home_.Assert();
+  timers_.Put(timer, when);
+}
+
+void EventLoop::RemoveTimer(Timer* timer) {
+  if (!timer->armed()) return;
+  home_.Assert();
+  timers_.Remove(timer);
+}
+
+void EventLoop::WatchClock() {
+  const TimerNode* const first = timers_.first();
+  if (first == nullptr || first->when >= clock_at_) return;
+  clock_at_ = first->when;
+  // All zero would stop the clock instead.
+  const int64_t ns = std::max<int64_t>(clock_at_.time_since_epoch().count(), 1);
+  const itimerspec at = {.it_interval = {},
+                         .it_value = {.tv_sec = ns / 1'000'000'000, .tv_nsec = ns % 1'000'000'000}};
+  NSQ_CHECK(::timerfd_settime(clock_fd_.get(), TFD_TIMER_ABSTIME, &at, nullptr) == 0);
+}
+
+void EventLoop::OnClock() {
+  home_.Assert();
+  Now();
+  uint64_t times = 0;
+  [[maybe_unused]] const ssize_t n = ::read(clock_fd_.get(), &times, sizeof times);
+  clock_at_ = SteadyTime::max();
+  const SteadyTime now = std::chrono::steady_clock::now();
+  // One that is armed again for a time that has come waits for the next turn at the latest.
+  for (size_t left = timers_.size(); left > 0; --left) {
+    TimerNode* const first = timers_.first();
+    if (first == nullptr || first->when > now) break;
+    timers_.Remove(first);
+    static_cast<Timer*>(first)->on_time_();
+  }
 }
 
 void EventLoop::RunPhase(size_t phase) {

@@ -10,6 +10,8 @@
 
 #include "common/event/home.h"
 #include "common/event/mailbox.h"
+#include "common/event/timer_queue.h"
+#include "common/event/unique_fd.h"
 #include "common/metrics/histogram.h"
 #include "common/time.h"
 
@@ -19,6 +21,7 @@ struct event_base;
 namespace nsq {
 
 class EventLoop;
+class Timer;
 
 // What happens at the end of a turn, in this order, so that what a client is told is already true:
 // logs are written before anybody hears of a message, and everything a turn has to say to one
@@ -120,12 +123,19 @@ class EventLoop {
 
   LoopStats stats() const;
 
-  // For Timer, Connection, Listener and the HTTP server, all of common/.
+  // For Connection, Listener and the HTTP server, all of common/.
   event_base* base() { return base_; }
 
  private:
   friend class TurnTask;
+  friend class Timer;
   struct StopLetter;
+
+  void PutTimer(Timer* timer, SteadyTime when);
+  void RemoveTimer(Timer* timer);
+  // Has the kernel wake us when the first timer is due.
+  void WatchClock() NSQ_REQUIRES(home_);
+  void OnClock();
 
   void Forget(TurnTask* task);
   bool HasTasks() const NSQ_REQUIRES(home_);
@@ -140,6 +150,13 @@ class EventLoop {
   event_base* const base_;
   Mailbox mailbox_;
   event* const mail_event_;
+  const UniqueFd clock_fd_;
+  event* const clock_event_;
+  TimerQueue timers_ NSQ_GUARDED_BY(home_);
+  // When the kernel will wake us for the sake of a timer: never later than the first is due. It may
+  // be earlier, when the first was moved: waking up for nothing now and then costs less than
+  // telling the kernel of every move.
+  SteadyTime clock_at_ NSQ_GUARDED_BY(home_) = SteadyTime::max();
   bool stopping_ NSQ_GUARDED_BY(home_) = false;
   bool now_valid_ NSQ_GUARDED_BY(home_) = false;
   bool wall_valid_ NSQ_GUARDED_BY(home_) = false;

@@ -3,14 +3,16 @@
 #include <functional>
 
 #include "common/event/event_loop.h"
+#include "common/event/timer_queue.h"
 
 namespace nsq {
 
 // Calls back once, when a time has come; never before it.
 //
 // Home: its loop. Destroying it, or Cancel, means that it will not call any more. An armed timer
-// costs nothing while it waits; arming again moves it.
-class Timer {
+// costs nothing while it waits; arming again moves it, without a system call unless it is then the
+// loop's first.
+class Timer : private TimerNode {
  public:
   Timer(EventLoop& loop, std::function<void()> on_time);
   Timer(const Timer&) = delete;
@@ -21,17 +23,14 @@ class Timer {
   void ArmAfter(Duration delay) { ArmAt(loop_.Now() + delay); }
   void Cancel();
 
-  bool armed() const { return armed_; }
-  SteadyTime when() const { return when_; }  // of the last arming
+  bool armed() const { return queued(); }
+  SteadyTime when() const { return TimerNode::when; }  // of the last arming
 
  private:
-  static void OnTimeout(int fd, short what, void* self) noexcept;
+  friend class EventLoop;
 
   EventLoop& loop_;
   const std::function<void()> on_time_;
-  event* const event_;
-  bool armed_ = false;
-  SteadyTime when_;
 };
 
 }  // namespace nsq

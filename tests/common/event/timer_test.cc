@@ -68,6 +68,39 @@ TEST(TimerTest, ACancelledOrDestroyedTimerDoesNotCall) {
   while (!done) loop.RunOnce(true);
 }
 
+TEST(TimerTest, OneThatIsMovedToTheFrontIsNotLate) {
+  EventLoop loop("test loop");
+  bool early = false;
+  bool late = false;
+  Timer second(loop, [&late] { late = true; });
+  Timer first(loop, [&early] { early = true; });
+  second.ArmAfter(seconds(100));
+  first.ArmAfter(seconds(200));
+  loop.RunOnce(false);  // the kernel knows of the hundred seconds
+  first.ArmAfter(milliseconds(1));
+  while (!early) loop.RunOnce(true);
+  EXPECT_FALSE(late);
+  second.ArmAfter(milliseconds(1));
+  while (!late) loop.RunOnce(true);
+}
+
+// A turn ends, however busy its timers are.
+TEST(TimerTest, TwoThatAreAlwaysDueDoNotKeepATurn) {
+  EventLoop loop("test loop");
+  int calls = 0;
+  Timer* timers[2] = {};
+  Timer one(loop, [&] { ++calls, timers[0]->ArmAfter(Duration::zero()); });
+  Timer other(loop, [&] { ++calls, timers[1]->ArmAfter(Duration::zero()); });
+  timers[0] = &one;
+  timers[1] = &other;
+  one.ArmAfter(Duration::zero());
+  other.ArmAfter(Duration::zero());
+  for (int turn = 1; turn <= 10; ++turn) {
+    loop.RunOnce(true);
+    EXPECT_LE(calls, 2 * turn);
+  }
+}
+
 TEST(TimerTest, MayArmItselfAgainInItsCallback) {
   EventLoop loop("test loop");
   int calls = 0;
