@@ -3,34 +3,72 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <condition_variable>
+#include <deque>
+#include <mutex>
 #include <utility>
 
 #include "common/event/event_loop.h"
 
 namespace nsq {
 
-HelperPool::HelperPool(size_t threads) {
-  for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { Work(); });
+struct HelperPool::Shared {
+  struct Task {
+    std::unique_ptr<Job> job;
+    EventLoop* reply_to;
+  };
+
+  void Work();
+
+  std::mutex mutex;
+  std::condition_variable wake;     // there is something to do, or to stop for
+  std::condition_variable all_out;  // no thread works any more
+  std::deque<Task> tasks;
+  size_t working = 0;  // threads
+  bool stopping = false;
+  bool abandoned = false;  // nobody may be written to any more
+};
+
+HelperPool::HelperPool(size_t threads, std::optional<Duration> patience)
+    : patience_(patience), shared_(std::make_shared<Shared>()) {
+  shared_->working = threads;
+  for (size_t i = 0; i < threads; ++i) {
+    threads_.emplace_back([shared = shared_] { shared->Work(); });
+  }
 }
 
 HelperPool::~HelperPool() {
+  bool done = true;
+  std::deque<Shared::Task> dropped;
   {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    stopping_ = true;
+    std::unique_lock<std::mutex> lock(shared_->mutex);
+    shared_->stopping = true;
+    shared_->wake.notify_all();
+    if (patience_) {
+      dropped = std::move(shared_->tasks);
+      shared_->tasks.clear();
+      done = shared_->all_out.wait_for(lock, *patience_, [this] { return shared_->working == 0; });
+      shared_->abandoned = !done;
+    }
   }
-  wake_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
+  for (std::thread& thread : threads_) {
+    if (done) {
+      thread.join();
+    } else {
+      thread.detach();
+    }
+  }
 }
 
 void HelperPool::Submit(std::unique_ptr<Job> job, EventLoop* reply_to) {
   {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    tasks_.push_back({std::move(job), reply_to});
+    const std::lock_guard<std::mutex> lock(shared_->mutex);
+    shared_->tasks.push_back({std::move(job), reply_to});
   }
-  wake_.notify_one();
+  shared_->wake.notify_one();
 }
 
-void HelperPool::Work() {
+void HelperPool::Shared::Work() {
   // Signals belong to the main thread.
   sigset_t all;
   sigfillset(&all);
@@ -39,14 +77,20 @@ void HelperPool::Work() {
   while (true) {
     Task task;
     {
-      std::unique_lock<std::mutex> lock(mutex_);
-      wake_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
-      if (tasks_.empty()) return;
-      task = std::move(tasks_.front());
-      tasks_.pop_front();
+      std::unique_lock<std::mutex> lock(mutex);
+      wake.wait(lock, [this] { return stopping || !tasks.empty(); });
+      if (tasks.empty()) {
+        --working;
+        all_out.notify_all();
+        return;
+      }
+      task = std::move(tasks.front());
+      tasks.pop_front();
     }
     task.job->Run();
-    task.reply_to->Post(std::move(task.job));
+    // Under the lock: the loop must not go between the look and the letter.
+    const std::lock_guard<std::mutex> lock(mutex);
+    if (!abandoned) task.reply_to->Post(std::move(task.job));
   }
 }
 

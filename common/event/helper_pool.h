@@ -1,14 +1,13 @@
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
-#include <deque>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
 #include "common/event/letter.h"
+#include "common/time.h"
 
 namespace nsq {
 
@@ -23,11 +22,15 @@ struct Job : Letter {
 
 // A few threads that may block.
 //
-// Home: any thread. Destroying it runs what was submitted and joins; letters to a loop that no
-// longer runs are destroyed with its mailbox, so the pool goes before the loops.
+// Home: any thread. Letters to a loop that no longer runs are destroyed with its mailbox, so the
+// pool goes before the loops.
 class HelperPool {
  public:
-  explicit HelperPool(size_t threads);
+  // Destroying it runs what was submitted and joins, however long that takes. With a `patience` it
+  // is for what may be given up, such as a name server that does not answer: then destroying drops
+  // what has not begun and waits that long at most. A job that runs on must own all it works on; it
+  // is destroyed on its thread, unopened.
+  explicit HelperPool(size_t threads, std::optional<Duration> patience = std::nullopt);
   HelperPool(const HelperPool&) = delete;
   HelperPool& operator=(const HelperPool&) = delete;
   ~HelperPool();
@@ -36,17 +39,10 @@ class HelperPool {
   void Submit(std::unique_ptr<Job> job, EventLoop* reply_to);
 
  private:
-  struct Task {
-    std::unique_ptr<Job> job;
-    EventLoop* reply_to;
-  };
+  struct Shared;
 
-  void Work();
-
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<Task> tasks_;
-  bool stopping_ = false;
+  const std::optional<Duration> patience_;
+  const std::shared_ptr<Shared> shared_;  // with the threads, which may outlive the pool
   std::vector<std::thread> threads_;
 };
 

@@ -41,6 +41,8 @@ constexpr size_t kMaxImportedBytes = size_t{32} << 20;
 // For fdatasync, cold reads and unlinking: few, because they wait for one disk.
 constexpr size_t kDiskThreads = 4;
 constexpr size_t kLookupThreads = 2;
+// Of a stop, for name servers and nsqlookupds: nothing of theirs has to be waited for.
+constexpr Duration kLookupPatience = milliseconds(200);
 
 void BlockSignals() {
   sigset_t all;
@@ -170,7 +172,7 @@ Daemon::Daemon(const Options& options, ConfigReader config)
       tcp_limit_(static_cast<size_t>(options.max_connections)),
       http_limit_(static_cast<size_t>(options.max_connections)),
       pool_(std::make_unique<HelperPool>(kDiskThreads)),
-      lookup_pool_(std::make_unique<HelperPool>(kLookupThreads)),
+      lookup_pool_(std::make_unique<HelperPool>(kLookupThreads, kLookupPatience)),
       addresses_(options.lookupd_tcp_addresses) {
   world_ = std::make_unique<ShardWorld>(ShardWorld{
       options_, *pool_, PosixFiles(), placement_, health_, {}, nullptr, nullptr, nullptr});

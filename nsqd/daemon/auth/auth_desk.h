@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <utility>
 
 #include "common/event/helper_pool.h"
 #include "nsqd/daemon/auth/auth_servers.h"
@@ -24,18 +25,22 @@ class AuthDesk {
   explicit AuthDesk(AuthConfig config);
   AuthDesk(const AuthDesk&) = delete;
   AuthDesk& operator=(const AuthDesk&) = delete;
-  ~AuthDesk();
+  ~AuthDesk();  // waits for no name server
 
   // Answered by Session::OnAuthAnswer on `loop`, unless the ticket's session is gone by then.
   void Ask(AuthQuestion question, std::shared_ptr<AuthTicket> ticket, EventLoop* loop);
 
  private:
   struct Question;
+  struct Shared {
+    explicit Shared(AuthConfig config) : servers(std::move(config)) {}
+    AuthServers servers;
+    std::atomic<bool> stopping = false;
+  };
 
   const Duration patience_;
-  AuthServers servers_;
-  std::atomic<bool> stopping_ = false;
-  HelperPool pool_;  // last: its threads use the others
+  const std::shared_ptr<Shared> shared_;  // with questions, which may outlive the desk
+  HelperPool pool_;
 };
 
 }  // namespace nsq::nsqd
