@@ -204,6 +204,9 @@ std::string ConfigFile::CoerceItem(const Flag& flag, const Item& item, FlagValue
         value->duration = *duration;
         return "";
       }
+      if (double number = 0; ParseGoFloat(item.text, &number).empty()) {
+        return StrCat("time: missing unit in duration ", GoQuoted(item.text));
+      }
       return StrCat("time: invalid duration ", GoQuoted(item.text));
     case Kind::kString:
       // A port or a number without quotes is meant as it stands.

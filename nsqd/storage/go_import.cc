@@ -78,7 +78,8 @@ bool IsMetadataName(std::string_view name) {
   return ParseInt(name.substr(5, name.size() - 9), &id);
 }
 
-void ReadMetadata(Files& files, const std::string& path, Found* found) {
+// `log`: say what is wrong in there; it is read twice.
+void ReadMetadata(Files& files, const std::string& path, bool log, Found* found) {
   const Result<std::unique_ptr<ReadFile>> file = files.OpenRead(path);
   std::vector<std::byte> bytes;
   if (file.ok()) {
@@ -90,7 +91,9 @@ void ReadMetadata(Files& files, const std::string& path, Found* found) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   const auto json = nlohmann::json::parse(text, nullptr, false);
   if (!json.is_object()) {
-    NSQ_LOG(kError, "IMPORT(", path, "): cannot be read, going by the names of the queues");
+    if (log) {
+      NSQ_LOG(kError, "IMPORT(", path, "): cannot be read, going by the names of the queues");
+    }
     return;
   }
   const auto member = [](const nlohmann::json& object, const char* key) {
@@ -105,25 +108,34 @@ void ReadMetadata(Files& files, const std::string& path, Found* found) {
     const nlohmann::json name = member(topic, "name");
     if (!name.is_string()) continue;
     const std::string topic_name = name.get<std::string>();
-    if (!IsValidTopicName(topic_name) || IsEphemeral(topic_name)) continue;
+    if (!IsValidTopicName(topic_name)) {
+      if (log) NSQ_LOG(kWarn, "skipping creation of invalid topic ", topic_name);
+      continue;
+    }
+    if (IsEphemeral(topic_name)) continue;
     GoTopic& to = found->topics[topic_name];
     to.paused = flag(topic);
     for (const nlohmann::json& channel : member(topic, "channels")) {
       const nlohmann::json channel_name = member(channel, "name");
       if (!channel_name.is_string()) continue;
       const std::string text_name = channel_name.get<std::string>();
-      if (!IsValidChannelName(text_name) || IsEphemeral(text_name)) continue;
+      if (!IsValidChannelName(text_name)) {
+        if (log) NSQ_LOG(kWarn, "skipping creation of invalid channel ", text_name);
+        continue;
+      }
+      if (IsEphemeral(text_name)) continue;
       to.channels[text_name].paused = flag(channel);
     }
   }
 }
 
-Found Look(Files& files, const std::string& data_path, const std::vector<std::string>& names) {
+Found Look(Files& files, const std::string& data_path, const std::vector<std::string>& names,
+           bool log) {
   Found found;
   for (const std::string& name : names) {
     if (IsMetadataName(name)) {
       found.files.push_back(name);
-      ReadMetadata(files, data_path + "/" + name, &found);
+      ReadMetadata(files, data_path + "/" + name, log, &found);
     }
   }
   for (const std::string& name : names) {
@@ -325,7 +337,7 @@ Status FinishImport(Files& files, const std::string& data_path, const std::strin
       return status;
     }
   }
-  for (const std::string& name : Look(files, data_path, *names).files) {
+  for (const std::string& name : Look(files, data_path, *names, false).files) {
     const std::optional<GoQueueFile> file = ParseGoQueueFile(name);
     const std::string topic = file ? file->queue.substr(0, file->queue.find_first_of(":;")) : "";
     if (std::find(keep.begin(), keep.end(), topic) != keep.end()) continue;
@@ -382,7 +394,7 @@ Result<GoImport> ImportGoDataPath(Files& files, const std::string& data_path, Wa
     if (Status status = RemoveTree(files, path + "/" + name); !status.ok()) return status;
   }
 
-  const Found found = Look(files, path, *names);
+  const Found found = Look(files, path, *names, true);
   if (found.files.empty()) return report;
   for (const auto& [name, topic] : found.topics) {
     if (!std::binary_search(names->begin(), names->end(), name + ".topic")) continue;

@@ -216,6 +216,21 @@ TEST_F(ConfigTest, ABadValueInTheFileEndsTheProgramUnlessTheCommandLineDecides) 
             std::nullopt);
 }
 
+TEST_F(ConfigTest, ATimeWithoutUnitInQuotesIsToldApartFromRubbish) {
+  for (const auto& [text, reason] :
+       {std::pair("5", "missing unit in"), std::pair("x", "invalid")}) {
+    Config config("nsqd", SomeFlags());
+    std::string err;
+    EXPECT_EQ(config.Load(std::vector<std::string>{"-config=" +
+                                                   File(StrCat("msg_timeout = '", text, "'\n"))},
+                          &out_, &err),
+              1);
+    EXPECT_TRUE(err.ends_with(
+        StrCat(" for field msg_timeout - time: ", reason, " duration \"", text, "\"\n")))
+        << err;
+  }
+}
+
 TEST_F(ConfigTest, ThreeKeysAreCheckedEvenIfTheCommandLineDecides) {
   const std::string path = File("log_level = 'loud'\n");
   EXPECT_EQ(Load({"-config=" + path, "-log-level=info"}), 1);

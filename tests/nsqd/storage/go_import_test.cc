@@ -177,6 +177,22 @@ TEST_F(GoImportTest, WithoutMetadataTheNamesOfTheQueuesTell) {
   EXPECT_EQ(content.channels["c.h"], (Bodies{"y"}));
 }
 
+TEST_F(GoImportTest, NamesThatAreNoneArePassedOverWithOneWord) {
+  Put("nsqd.dat", R"({"topics":[{"name":"b@d","channels":null},)"
+                  R"({"name":"t","channels":[{"name":"x y"},{"name":"c"}]}]})");
+  InitLogging("nsqd", "[nsqd] ", LogLevel::kWarn);
+  testing::internal::CaptureStderr();
+  ASSERT_TRUE(Import().ok());
+  const std::string log = testing::internal::GetCapturedStderr();
+  for (const std::string_view line : {"WARNING: skipping creation of invalid topic b@d\n",
+                                      "WARNING: skipping creation of invalid channel x y\n"}) {
+    const size_t at = log.find(line);
+    ASSERT_NE(at, std::string::npos) << log;
+    EXPECT_EQ(log.find(line, at + 1), std::string::npos) << log;
+  }
+  EXPECT_EQ(Open("t").channels.size(), 1u);
+}
+
 TEST_F(GoImportTest, ManyMessagesFillManySegments) {
   Bodies bodies;
   for (int file = 0; file < 3; ++file) {
