@@ -51,6 +51,14 @@ Result<std::unique_ptr<addrinfo, FreeAddrInfo>> Resolve(const Address& address, 
   return std::unique_ptr<addrinfo, FreeAddrInfo>(list);
 }
 
+// The first of a family, or the first of all if there is none.
+const addrinfo* FirstOf(int family, const addrinfo* list) {
+  for (const addrinfo* a = list; a != nullptr; a = a->ai_next) {
+    if (a->ai_family == family) return a;
+  }
+  return list;
+}
+
 // Returns the length of the name: a leading '@' stands for a name that is in no file system, and
 // '@' alone for one that the kernel chooses.
 Result<socklen_t> FillUnix(const std::string& path, sockaddr_un* to) {
@@ -159,13 +167,11 @@ Result<UniqueFd> Listen(const Address& address) {
   if (!resolved.ok()) {
     return Status(resolved.status().code(), "listen tcp: " + resolved.status().detail());
   }
-  const addrinfo* chosen = resolved->get();
-  if (everywhere) {
-    for (const addrinfo* a = chosen; a != nullptr; a = a->ai_next) {
-      if (a->ai_family == AF_INET6) chosen = a;
-    }
-  }
-  for (const addrinfo* a : {chosen, static_cast<const addrinfo*>(resolved->get())}) {
+  // As Go: of a name's addresses the first of IPv4 is listened on, whatever the system puts first
+  // ("::1 localhost" in /etc/hosts).
+  const addrinfo* const first = resolved->get();
+  const addrinfo* const chosen = FirstOf(everywhere ? AF_INET6 : AF_INET, first);
+  for (const addrinfo* a : {chosen, everywhere ? first : chosen}) {
     UniqueFd fd(::socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!fd.valid()) continue;  // no IPv6 on this machine, perhaps
     const int yes = 1;
@@ -175,7 +181,7 @@ Result<UniqueFd> Listen(const Address& address) {
       ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no);
     }
     if (::bind(fd.get(), a->ai_addr, a->ai_addrlen) != 0) {
-      if (a != resolved->get() && errno != EADDRINUSE) continue;
+      if (a != first && everywhere && errno != EADDRINUSE) continue;
       return Status(Code::kIo, what + "bind: " + Reason(errno));
     }
     if (::listen(fd.get(), kBacklog) != 0) return Status(Code::kIo, what + Reason(errno));

@@ -29,8 +29,9 @@ Result<Address> ParseAddress(std::string_view text);
 std::string JoinHostPort(std::string_view host, int port);
 
 // A listening, non-blocking socket. A Unix socket's file that nobody listens on any more is
-// replaced; see SocketFile for removing it. Blocks if `host` is a name to be resolved. The detail
-// of an error reads as the original's: "listen tcp 127.0.0.1:4150: bind: address already in use".
+// replaced; see SocketFile for removing it. If `host` is a name it blocks, and takes the first of
+// its IPv4 addresses, as Go does, or the first of all if there is none. The detail of an error
+// reads as the original's: "listen tcp 127.0.0.1:4150: bind: address already in use".
 Result<UniqueFd> Listen(const Address& address);
 
 // Starts a non-blocking connect; writable means done, then look at SocketError. Numeric hosts only

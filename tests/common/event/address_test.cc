@@ -1,6 +1,8 @@
 #include "common/event/address.h"
 
+#include <dlfcn.h>
 #include <gtest/gtest.h>
+#include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -8,8 +10,22 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <string_view>
 
 #include "common/event/socket_file.h"
+
+// Stands before the system's: "both.test" is a name as "localhost" is one on many machines, with
+// ::1 before 127.0.0.1.
+extern "C" int getaddrinfo(const char* host, const char* service, const addrinfo* hints,
+                           addrinfo** list) {
+  using Function = int (*)(const char*, const char*, const addrinfo*, addrinfo**);
+  static const auto system = reinterpret_cast<Function>(::dlsym(RTLD_NEXT, "getaddrinfo"));
+  if (host == nullptr || std::string_view(host) != "both.test") {
+    return system(host, service, hints, list);
+  }
+  const int error = system("::1", service, hints, list);
+  return error != 0 ? error : system("127.0.0.1", service, hints, &(*list)->ai_next);
+}
 
 namespace nsq {
 namespace {
@@ -168,6 +184,12 @@ TEST(AddressTest, AllInterfacesMeansBothFamilies) {
       EXPECT_EQ(PeerAddress(client->get()), JoinHostPort(host, port));
     }
   }
+}
+
+TEST(AddressTest, ANameIsListenedOnAtItsIpv4Address) {
+  const auto listening = Listen(*ParseAddress("both.test:0"));
+  ASSERT_TRUE(listening.ok()) << listening.status().ToString();
+  EXPECT_EQ(LocalAddress(listening->get()), JoinHostPort("127.0.0.1", BoundPort(listening->get())));
 }
 
 TEST(AddressTest, ConnectingToADeadPortIsNoticed) {
