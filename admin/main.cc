@@ -9,6 +9,7 @@
 #include "admin/flags.h"
 #include "common/config/config.h"
 #include "common/log.h"
+#include "common/open_files.h"
 #include "common/strings.h"
 #include "common/version.h"
 
@@ -34,6 +35,7 @@ int main(int argc, char** argv) {
   nsq::InitLogging("nsqadmin", config.String("log-prefix"), config.Level("log-level"));
   NSQ_LOG(kInfo, nsq::VersionLine("nsqadmin"));
 
+  nsq::RaiseOpenFileLimit();
   // Some hundred threads, of which most wait: an arena for each would keep memory and gain nothing.
   mallopt(M_ARENA_MAX, 2);
   const sigset_t stop = BlockStopSignals();

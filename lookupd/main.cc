@@ -6,6 +6,7 @@
 #include "common/event/event_loop.h"
 #include "common/event/signal_watch.h"
 #include "common/log.h"
+#include "common/open_files.h"
 #include "common/strings.h"
 #include "common/version.h"
 #include "lookupd/daemon.h"
@@ -18,6 +19,7 @@ int main(int argc, char** argv) {
   nsq::InitLogging("nsqlookupd", config.String("log-prefix"), config.Level("log-level"));
   NSQ_LOG(kInfo, nsq::VersionLine("nsqlookupd"));
 
+  nsq::RaiseOpenFileLimit();
   nsq::IgnoreSignals({SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2});
   nsq::EventLoop loop("loop 0");
   const nsq::SignalWatch stop(loop, {SIGINT, SIGTERM}, [&loop](int) { loop.Stop(); });

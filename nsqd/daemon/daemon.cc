@@ -3,12 +3,9 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <future>
 #include <optional>
 #include <utility>
@@ -20,6 +17,7 @@
 #include "common/http/router.h"
 #include "common/http/server.h"
 #include "common/log.h"
+#include "common/open_files.h"
 #include "common/strings.h"
 #include "common/version.h"
 #include "common/wire/frame.h"
@@ -48,17 +46,6 @@ void BlockSignals() {
   sigset_t all;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, nullptr);
-}
-
-// A descriptor for each client and two for each topic in use: the usual soft limit of 1024 is
-// there for programs that call select(). The original's runtime does the same.
-void RaiseFileLimit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) {
-    NSQ_LOG(kWarn, "cannot raise the limit of open files - ", std::strerror(errno));
-  }
 }
 
 std::string Hostname() {
@@ -226,7 +213,7 @@ Daemon::~Daemon() {
 }
 
 Status Daemon::Start() {
-  RaiseFileLimit();
+  RaiseOpenFileLimit();
   Result<std::unique_ptr<DataPathLock>> lock = DataPathLock::Take(options_.data_path);
   if (!lock.ok()) return lock.status();
   lock_ = std::move(*lock);

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -102,6 +103,13 @@ class Child {
     int status = 0;
     ::waitpid(std::exchange(pid_, -1), &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+  }
+
+  // Its own, soft and hard.
+  rlimit OpenFiles() const {
+    rlimit limit{};
+    EXPECT_EQ(::prlimit(pid_, RLIMIT_NOFILE, nullptr, &limit), 0);
+    return limit;
   }
 
   const std::string& out() const { return out_text_; }
@@ -307,6 +315,18 @@ TEST_F(ProgramTest, HangupsAndBrokenPipesDoNotEndIt) {
   EXPECT_THAT(ReadUntil(client.get(), {}), EndsWith("OK"));
   child.Signal(SIGTERM);
   EXPECT_EQ(child.Wait(), 0);
+}
+
+// Else some thousand consumers that keep their HTTP connections leave no descriptor for an nsqd.
+TEST_F(ProgramTest, TheSoftLimitOfOpenFilesIsNoLimit) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit low = {before.rlim_max / 2, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
+  Child child(OnAnyPort());
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  child.AwaitPorts();
+  EXPECT_EQ(child.OpenFiles().rlim_cur, before.rlim_max);
 }
 
 TEST_F(ProgramTest, LogsWhatNsqlookupdLogs) {
