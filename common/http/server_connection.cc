@@ -94,10 +94,20 @@ void ServerConnection::Stop() {
   connection_.CloseAfterFlush();
 }
 
+bool ServerConnection::IsTurnSpent() const {
+  return answers_ >= kAnswersPerTurn || answer_bytes_ >= kAnswerBytesPerTurn;
+}
+
 size_t ServerConnection::OnData(std::string_view data) {
   size_t used = 0;
+  answers_ = answer_bytes_ = 0;
   while (used < data.size() && waiting_ == nullptr) {
     if (ending_) return data.size();
+    if (IsTurnSpent()) {
+      connection_.PauseReading();
+      loop_.AtTurnEnd(TurnPhase::kSocket, &resume_);
+      return used;
+    }
     if (connection_.unsent_bytes() > kMaxUnsentBytes) {
       connection_.FlushNow();
       if (connection_.closed()) return 0;
@@ -119,13 +129,13 @@ size_t ServerConnection::OnData(std::string_view data) {
 BodyUse ServerConnection::body_use() const { return route_ == nullptr ? BodyUse() : route_->body; }
 
 size_t ServerConnection::TakeHead(std::string_view data) {
-  if (after_post_) {
+  if (newlines_left_ > 0) {
     size_t newlines = 0;
-    while (newlines < std::min(data.size(), kMaxNewlines) &&
+    while (newlines < std::min(data.size(), newlines_left_) &&
            (data[newlines] == '\r' || data[newlines] == '\n')) {
       ++newlines;
     }
-    after_post_ = false;
+    newlines_left_ = newlines == data.size() ? newlines_left_ - newlines : 0;
     if (newlines > 0) return newlines;
   }
   const std::optional<size_t> end = FindHeadEnd(data, scanned_bytes_);
@@ -160,7 +170,7 @@ void ServerConnection::Begin(std::string_view text) {
   }
   const RequestHead& head = exchange->head_;
   Request& request = exchange->request_;
-  after_post_ = head.method == Method::kPost;
+  newlines_left_ = head.method == Method::kPost ? kMaxNewlines : 0;
   route_ = is_plain_ ? owner_.plain_route() : nullptr;
   if (route_ == nullptr) {
     route_ = owner_.router().Find(request.method, request.path, &request.param);
@@ -296,7 +306,9 @@ void ServerConnection::HandshakeFailed(std::string_view reason) {
 
 void ServerConnection::OnClosed(const Status& /*why*/) { owner_.OnGone(this); }
 
-void ServerConnection::OnDrained() {
+void ServerConnection::OnDrained() { ResumeUnlessWaiting(); }
+
+void ServerConnection::ResumeUnlessWaiting() {
   if (waiting_ == nullptr) connection_.ResumeReading();
 }
 
@@ -326,6 +338,8 @@ void ServerConnection::OnAnswer(Exchange& exchange, const Answer& answer) {
   }
   out.Append("\r\n\r\n");
   if (head.method != Method::kHead) out.Append(answer.body);
+  ++answers_;
+  answer_bytes_ += answer.body.size();
 
   Log(exchange, answer.status);
   waiting_ = nullptr;

@@ -54,6 +54,10 @@ class ServerConnection final : public Connection::Handler, public ExchangeOwner,
   static constexpr size_t kMaxDroppedBytes = size_t{256} << 10;
   // A client that leaves so much unread is not listened to.
   static constexpr size_t kMaxUnsentBytes = size_t{1} << 20;
+  // Of requests that were sent without waiting for answers, so many are answered in a turn, or
+  // with so much; the other connections come first.
+  static constexpr size_t kAnswersPerTurn = 16;
+  static constexpr size_t kAnswerBytesPerTurn = size_t{64} << 10;
 
   // `owner` outlives it. `tls`: what the client speaks TLS by; null: it does not. It has shaken
   // hands within `handshake_time` or is closed. `place` is held until then.
@@ -76,6 +80,14 @@ class ServerConnection final : public Connection::Handler, public ExchangeOwner,
   std::string Peer() const override;
 
  private:
+  struct ResumeTask : TurnTask {
+    explicit ResumeTask(ServerConnection* c) : connection(c) {}
+    void AtTurnEnd() noexcept override { connection->ResumeUnlessWaiting(); }
+    ServerConnection* const connection;
+  };
+
+  bool IsTurnSpent() const;
+  void ResumeUnlessWaiting();
   size_t TakeHead(std::string_view data);
   void Begin(std::string_view head);
   bool IsBodyWanted();
@@ -104,9 +116,12 @@ class ServerConnection final : public Connection::Handler, public ExchangeOwner,
   Exchange* waiting_ = nullptr;  // not yet answered; somebody else's
   size_t scanned_bytes_ = 0;     // of an unfinished head: no end is in them
   bool line_checked_ = false;    // of an unfinished head: its first line is one of HTTP
-  bool after_post_ = false;      // the request before was a POST
+  size_t newlines_left_ = 0;     // that may stand before the next head
   bool ending_ = false;          // what comes from the client is ignored
   bool eof_ = false;
+  size_t answers_ = 0;  // since OnData was called
+  size_t answer_bytes_ = 0;
+  ResumeTask resume_{this};
 };
 
 }  // namespace nsq::http

@@ -495,12 +495,41 @@ TEST_F(ServerTest, AClientThatExpectsIsNotAskedForWhatIsTooLong) {
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 413 ")) << answer;
 }
 
-TEST_F(ServerTest, ALineEndAfterAPostsBodyIsForgiven) {
+TEST_F(ServerTest, ALineEndAfterAPostsBodyIsForgivenWhereverItIsCut) {
+  const std::string post = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody";
+  const std::string get = "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n";
+  for (const std::string between : {"\r\n", "\n", "\r\n\r\n"}) {
+    const std::string stream = post + between + get;
+    for (size_t cut = post.size(); cut <= post.size() + between.size(); ++cut) {
+      const UniqueFd client = Connect();
+      Send(client, stream.substr(0, cut));
+      Send(client, stream.substr(cut));
+      EXPECT_TRUE(ReceiveUntil(client, "OK").ends_with("\r\n\r\nOK")) << cut;
+    }
+  }
   const UniqueFd client = Connect();
-  Send(client,
-       "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody\r\n"
-       "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n");
-  EXPECT_TRUE(ReceiveUntil(client, "OK").ends_with("\r\n\r\nOK"));
+  Send(client, post + "\r\n");
+  Send(client, "\r\n\r\n" + get);
+  EXPECT_TRUE(ReceiveUntil(client, "<EOF>").find("400 Bad Request") != std::string::npos);
+}
+
+TEST_F(ServerTest, ManyRequestsAtOnceAreAnsweredOverManyTurns) {
+  router_.Add(Method::kGet, "/count", [this](auto exchange) {
+    ++asked_;
+    exchange->Text("c");
+  });
+  const UniqueFd client = Connect();
+  std::string requests;
+  for (int i = 0; i < 1000; ++i) requests += "GET /count HTTP/1.1\r\nHost: x\r\n\r\n";
+  ASSERT_EQ(::send(client.get(), requests.data(), requests.size(), MSG_NOSIGNAL),
+            static_cast<ssize_t>(requests.size()));
+  for (int before = 0; asked_ < 1000; before = asked_) {
+    loop_.RunOnce(true);
+    ASSERT_LE(asked_ - before, static_cast<int>(ServerConnection::kAnswersPerTurn));
+  }
+  const UniqueFd other = Connect();
+  Send(other, "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(ReceiveUntil(other, "OK").ends_with("OK"));
 }
 
 // A client that asks much and reads nothing is not answered beyond a limit, until it reads.
