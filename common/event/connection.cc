@@ -17,8 +17,8 @@ namespace {
 constexpr size_t kKeepBytes = 0;
 // Room for one read once a command is known to be longer than a first read.
 constexpr size_t kReadBytes = size_t{128} * 1024;
-// How long a peer may take to read our last words.
-constexpr Duration kLastWordsTime = seconds(5);
+// A peer that makes layers say so much of their own and reads none of it is not listened to.
+constexpr size_t kMaxReplyBytes = size_t{256} * 1024;
 // How long a peer may take to end its side after we have ended ours.
 constexpr Duration kLingerTime = seconds(2);
 
@@ -63,6 +63,7 @@ void Connection::Start() {
 
 bool Connection::WantsReads() const {
   if (lingering_) return true;
+  if (reply_bytes_ > kMaxReplyBytes) return false;
   return !paused_ && !eof_ && !deaf_ && !closing_ && !HasMore();
 }
 
@@ -263,12 +264,16 @@ void Connection::DecodeInto(size_t first_filter, std::string_view outer) {
     if (!status.ok()) EndInput(std::move(status));
     return;
   }
-  if (!status.ok()) {
-    AbandonFilter();
-  } else if (!filters_.back()->ready()) {
+  if (filters_.back()->ready()) {
+    opening_ = false;
+    // The peer may have ended its stream right behind the handshake.
+    if (!status.ok()) EndInput(std::move(status));
+    status = Status();
+  } else if (status.ok()) {
     return;
+  } else {
+    AbandonFilter();
   }
-  opening_ = false;
   if (!out_.empty()) FlushAtTurnEnd();
   handler_->OnFilterReady(status);
 }
@@ -292,7 +297,9 @@ void Connection::Reply(size_t filter, Buffer reply) {
   }
   if (reply.empty()) return;
   encoded_.Append(reply.view());
+  reply_bytes_ += reply.size();
   FlushAtTurnEnd();
+  if (reply_bytes_ > kMaxReplyBytes) UpdateReads();
 }
 
 Status Connection::EncodeOut() {
@@ -333,6 +340,7 @@ void Connection::FlushNow() {
   }
   out_.Shrink(kKeepBytes);
   encoded_.Shrink(kKeepBytes);
+  if (std::exchange(reply_bytes_, 0) > kMaxReplyBytes) UpdateReads();
   const bool was_stuck = std::exchange(stuck_, false);
   if (was_stuck) WatchWrites(false);
   if (closing_) {
@@ -349,7 +357,7 @@ void Connection::FlushNow() {
   if (was_stuck) handler_->OnDrained();
 }
 
-void Connection::CloseAfterFlush() {
+void Connection::CloseAfterFlush(Duration patience) {
   loop_.home().Assert();
   if (closed() || closing_) return;
   closing_ = true;
@@ -363,10 +371,20 @@ void Connection::CloseAfterFlush() {
     if (closed()) return;
   }
   FlushAtTurnEnd();
-  closing_timer_ = std::make_unique<Timer>(loop_, [this] {
-    Fail(lingering_ ? Status() : Status(Code::kTimeout, "write: peer does not read"));
-  });
-  closing_timer_->ArmAfter(kLastWordsTime);
+  closing_timer_ = std::make_unique<Timer>(loop_, [this] { OnClosingTimer(); });
+  sent_before_ = sent_bytes_;
+  patience_ = patience;
+  closing_timer_->ArmAfter(patience_);
+}
+
+void Connection::OnClosingTimer() {
+  if (lingering_) {
+    Fail(Status());
+  } else if (std::exchange(sent_before_, sent_bytes_) != sent_bytes_) {
+    closing_timer_->ArmAfter(patience_);
+  } else {
+    Fail(Status(Code::kTimeout, "write: peer does not read"));
+  }
 }
 
 void Connection::Linger() {

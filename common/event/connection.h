@@ -13,6 +13,7 @@
 #include "common/event/stream_filter.h"
 #include "common/event/unique_fd.h"
 #include "common/status.h"
+#include "common/time.h"
 
 namespace nsq {
 
@@ -102,8 +103,8 @@ class Connection {
 
   // Stops reading, sends what is buffered, then closes the sending side, reads and drops what the
   // peer still sends for a moment (so that it gets our last words and not a reset) and closes.
-  // OnClosed follows; a peer that does not read is given up after some seconds.
-  void CloseAfterFlush();
+  // OnClosed follows; a peer that reads nothing for `patience` is given up.
+  void CloseAfterFlush(Duration patience = seconds(5));
 
   // Closes at once and drops what was not sent. OnClosed is not called.
   void Close();
@@ -134,6 +135,7 @@ class Connection {
   };
 
   void Start();
+  void OnClosingTimer();
   bool WantsReads() const;
   void UpdateReads();
   void WatchWrites(bool on);
@@ -165,7 +167,9 @@ class Connection {
   WakeTask wake_{this};  // reports a failure, or offers in_ after a pause
   Status failure_;
   uint64_t sent_bytes_ = 0;
-  bool finished_ = false;  // closed; OnWake reports failure_
+  uint64_t sent_before_ = 0;  // when the closing timer was armed
+  size_t reply_bytes_ = 0;    // that layers said of their own since all had been sent
+  bool finished_ = false;     // closed; OnWake reports failure_
   bool paused_ = false;
   bool eof_ = false;
   bool eof_told_ = false;
@@ -182,6 +186,7 @@ class Connection {
   bool closing_ = false;    // CloseAfterFlush
   bool lingering_ = false;  // sending side shut, waiting for the peer's end
   std::unique_ptr<Timer> closing_timer_;
+  Duration patience_{0};
 };
 
 }  // namespace nsq

@@ -5,11 +5,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "common/event/address.h"
@@ -360,6 +362,35 @@ TEST_F(ConnectionTest, LastWordsReachAPeerThatKeepsSending) {
   while (reader_.closes == 0) loop_.RunOnce(true);
 }
 
+TEST_F(ConnectionTest, ASlowPeerHearsAllOfTheLastWords) {
+  constexpr Duration kPatience = milliseconds(100);
+  const std::string said(8 << 20, 'x');
+  Say(said);
+  connection_->CloseAfterFlush(kPatience);
+  const auto begin = std::chrono::steady_clock::now();
+  std::string got;
+  char bytes[65536];
+  while (reader_.closes == 0) {
+    loop_.RunOnce(false);
+    // Steadily, and for longer than the patience with one who reads nothing.
+    pollfd nothing = {-1, 0, 0};
+    if (std::chrono::steady_clock::now() < begin + 4 * kPatience)
+      std::ignore = ::poll(&nothing, 1, 2);
+    const ssize_t n = ::recv(peer_.get(), bytes, 8192, 0);
+    if (n == 0) peer_.Reset();
+    if (n > 0) got.append(bytes, static_cast<size_t>(n));
+  }
+  EXPECT_EQ(got.size(), said.size());
+  EXPECT_TRUE(reader_.closed_by.ok()) << reader_.closed_by.detail();
+}
+
+TEST_F(ConnectionTest, APeerThatReadsNothingOfTheLastWordsIsGivenUp) {
+  Say(std::string(8 << 20, 'x'));
+  connection_->CloseAfterFlush(milliseconds(20));
+  while (reader_.closes == 0) loop_.RunOnce(true);
+  EXPECT_EQ(reader_.closed_by.code(), Code::kTimeout);
+}
+
 TEST_F(ConnectionTest, AfterCloseAfterFlushNothingIsReadAnyMore) {
   reader_.on_line = [this](const std::string&) { connection_->CloseAfterFlush(); };
   reader_.stop_after_line = true;
@@ -445,6 +476,34 @@ TEST_F(ConnectionTest, WhatAFilterAnswersGoesThroughTheFiltersAroundIt) {
   EXPECT_EQ(reader_.offers, 0);
 }
 
+TEST_F(ConnectionTest, APeerThatReadsNoneOfALayersAnswersIsNotListenedTo) {
+  connection_->PushFilter(std::make_unique<PacketFilter>());
+  const std::string questions = [] {
+    std::string all;
+    for (int i = 0; i < 10'000; ++i) all += PacketFilter::Packed("?");
+    return all;
+  }();
+  constexpr size_t kMost = 2 << 20;
+  uint64_t asked = 0;
+  for (int i = 0; i < 500; ++i) {
+    const ssize_t n = ::send(peer_.get(), questions.data(), questions.size(), MSG_NOSIGNAL);
+    if (n > 0) asked += static_cast<size_t>(n) / 2;
+    ASSERT_TRUE(n < 0 || n % 2 == 0);
+    Turns(1);
+    ASSERT_LT(connection_->unsent_bytes(), kMost);
+  }
+  EXPECT_GT(asked * PacketFilter::Packed("hello").size(), 100'000u);
+  // It goes on as soon as somebody listens.
+  uint64_t heard = 0;
+  while (heard < asked * 6) {
+    Turns(1);
+    heard += Received().size();
+  }
+  Send(PacketFilter::Packed("line\n"));
+  Turns();
+  EXPECT_EQ(reader_.lines, Lines{"line"});
+}
+
 TEST_F(ConnectionTest, BytesThatAreNotOfTheLayerEndWhatThePeerSays) {
   connection_->PushFilter(std::make_unique<PacketFilter>());
   Send(PacketFilter::Packed("good\nha") + PacketFilter::Packed("!") + PacketFilter::Packed("lf\n"));
@@ -519,8 +578,9 @@ TEST_F(ConnectionTest, AFilterWithMoreMovesToAnotherConnection) {
   EXPECT_EQ(before + next.lines.size(), 100u);
 }
 
-// Hello in, hello out, then bytes as they are; anything else is a failure.
+// Hello in, hello out, then bytes as they are, up to kEnd; what is no hello is a failure.
 struct ShakingFilter : StreamFilter {
+  static constexpr char kEnd = 4;
   explicit ShakingFilter(bool first = false) : speaks_first(first) {}
   Status Start(Buffer* outer) override {
     if (speaks_first) outer->Append("HELLO");
@@ -539,9 +599,10 @@ struct ShakingFilter : StreamFilter {
       is_ready = true;
       if (!speaks_first) reply->Append("HELLO");
     }
-    inner->Append(heard);
+    const size_t end = heard.find(kEnd);
+    inner->Append(heard.substr(0, end));
     heard.clear();
-    return Status();
+    return end == std::string::npos ? Status() : Status(Code::kUnavailable, "ended");
   }
   Status Encode(std::string_view inner, Buffer* outer) override {
     EXPECT_TRUE(is_ready);
@@ -601,6 +662,25 @@ TEST_F(ConnectionTest, AFilterMayBePushedWhenTheOneBeforeItIsReady) {
     Turns(2);
     ASSERT_EQ(reader_.lines, (Lines{"one", "two"})) << cut;
     ASSERT_EQ(Received(), "HELLOready");
+  }
+}
+
+TEST_F(ConnectionTest, AHandshakeALineAndTheEndMayComeTogether) {
+  const std::string stream = std::string("HELLOone\n") + ShakingFilter::kEnd;
+  for (size_t cut = 0; cut <= stream.size(); ++cut) {
+    Renew();
+    reader_ = LineReader();
+    reader_.on_line = [this](const std::string&) { Say("answer"); };
+    connection_->PushFilter(std::make_unique<ShakingFilter>());
+    if (cut > 0) Send(stream.substr(0, cut));
+    Turns(2);
+    if (cut < stream.size()) Send(stream.substr(cut));
+    Turns(2);
+    ASSERT_EQ(reader_.ready.size(), 1u) << cut;
+    EXPECT_TRUE(reader_.ready[0].ok()) << cut;
+    EXPECT_EQ(reader_.lines, Lines{"one"}) << cut;
+    EXPECT_EQ(reader_.eofs, 1) << cut;
+    EXPECT_EQ(Received(), "HELLOanswer") << cut;
   }
 }
 
