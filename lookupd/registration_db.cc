@@ -69,24 +69,27 @@ void RegistrationDb::EraseTopic(TopicMap::iterator topic) {
   topics_.erase(topic);
 }
 
-// Takes the peer out of the topic and its channels; appends the names of those it was in. The
-// topic may be gone afterwards.
+// Takes the peer, which has it, out of the topic and its channels; appends the names of those it
+// was in. The topic may be gone afterwards.
 void RegistrationDb::LeaveTopic(PeerId id, TopicMap::iterator topic,
                                 std::vector<std::string>* channels) {
+  auto membership = StateOf(id).topics.extract(topic->first);
   auto& all = topic->second.channels;
-  for (auto channel = all.begin(); channel != all.end();) {
-    const bool was_there = Erase(&channel->second, id);
-    if (was_there) channels->push_back(channel->first);
-    const bool dead = was_there && channel->second.empty() && IsEphemeral(channel->first);
-    channel = dead ? all.erase(channel) : std::next(channel);
+  for (const std::string_view name : membership.mapped().channels) {
+    channels->emplace_back(name);
+    const auto channel = all.find(name);
+    Erase(&channel->second, id);
+    if (channel->second.empty() && IsEphemeral(channel->first)) all.erase(channel);
   }
   auto& producers = topic->second.producers;
-  if (const auto at = FindProducer(producers, id); at != producers.end()) {
-    StateOf(id).topics.erase(topic->first);
-    producers.erase(at);
-  }
-  // Nobody has its channels either: a producer of a channel is one of the topic.
-  if (producers.empty() && IsEphemeral(topic->first)) topics_.erase(topic);
+  producers.erase(FindProducer(producers, id));
+  EraseIfDead(topic);
+}
+
+// An ephemeral topic goes with its last producer. Nobody has its channels then either: a producer
+// of a channel is one of the topic.
+void RegistrationDb::EraseIfDead(TopicMap::iterator topic) {
+  if (topic->second.producers.empty() && IsEphemeral(topic->first)) topics_.erase(topic);
 }
 
 bool RegistrationDb::IsActive(const PeerState& state, Moment now) const {
@@ -132,20 +135,21 @@ RegistrationDb::Registered RegistrationDb::Register(PeerId id, std::string_view 
   home_.Assert();
   Registered added;
   const auto at = MakeTopic(topic);
-  if (!channel.empty()) {
-    auto& channels = at->second.channels;
-    auto found = channels.find(channel);
-    if (found == channels.end()) found = channels.emplace(channel, std::vector<PeerId>()).first;
-    added.channel = Insert(&found->second, id);
-  }
   auto& producers = at->second.producers;
   if (FindProducer(producers, id) == producers.end()) {
     const auto place =
         std::lower_bound(producers.begin(), producers.end(), id,
                          [](const Producer& p, PeerId wanted) { return p.id < wanted; });
     producers.insert(place, Producer{id, std::nullopt});
-    StateOf(id).topics.emplace(at->first, &at->second);
+    StateOf(id).topics.emplace(at->first, Membership{&at->second, {}});
     added.topic = true;
+  }
+  if (!channel.empty()) {
+    auto& channels = at->second.channels;
+    auto found = channels.find(channel);
+    if (found == channels.end()) found = channels.emplace(channel, std::vector<PeerId>()).first;
+    added.channel = Insert(&found->second, id);
+    if (added.channel) StateOf(id).topics.find(at->first)->second.channels.insert(found->first);
   }
   return added;
 }
@@ -159,6 +163,7 @@ bool RegistrationDb::UnregisterChannel(PeerId id, std::string_view topic,
   const auto found = channels.find(channel);
   if (found == channels.end()) return false;
   const bool removed = Erase(&found->second, id);
+  if (removed) StateOf(id).topics.find(topic)->second.channels.erase(found->first);
   // As nsqlookupd: also when this peer had not registered it.
   if (found->second.empty() && IsEphemeral(channel)) channels.erase(found);
   return removed;
@@ -171,7 +176,11 @@ RegistrationDb::TopicUnregistered RegistrationDb::UnregisterTopic(PeerId id,
   const auto at = topics_.find(topic);
   if (at == topics_.end()) return removed;
   removed.topic = StateOf(id).topics.contains(topic);
-  LeaveTopic(id, at, &removed.channels);
+  if (removed.topic) {
+    LeaveTopic(id, at, &removed.channels);
+  } else {
+    EraseIfDead(at);  // made over HTTP; nobody has had it
+  }
   return removed;
 }
 
@@ -200,6 +209,9 @@ bool RegistrationDb::DeleteChannel(std::string_view topic, std::string_view chan
   if (at == topics_.end()) return false;
   const auto found = at->second.channels.find(channel);
   if (found == at->second.channels.end()) return false;
+  for (const PeerId id : found->second) {
+    StateOf(id).topics.find(topic)->second.channels.erase(found->first);
+  }
   at->second.channels.erase(found);
   return true;
 }
@@ -256,8 +268,9 @@ std::vector<RegistrationDb::NodeView> RegistrationDb::Nodes(Moment now) const {
     NodeView& node = nodes.emplace_back();
     node.peer = &state.peer;
     node.topics.reserve(state.topics.size());
-    for (const auto& [name, topic] : state.topics) {
-      node.topics.push_back({name, IsHidden(*FindProducer(topic->producers, id), now)});
+    for (const auto& [name, membership] : state.topics) {
+      const auto& producers = membership.topic->producers;
+      node.topics.push_back({name, IsHidden(*FindProducer(producers, id), now)});
     }
   }
   return nodes;

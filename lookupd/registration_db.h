@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -117,7 +118,8 @@ class RegistrationDb {
   Registered Register(PeerId id, std::string_view topic, std::string_view channel);
   // True if it was registered.
   bool UnregisterChannel(PeerId id, std::string_view topic, std::string_view channel);
-  // From the topic and all its channels.
+  // From the topic and all its channels. Costs what it was registered for, however many channels
+  // the topic has.
   TopicUnregistered UnregisterTopic(PeerId id, std::string_view topic);
 
   // --- What people and nsqadmin say. Peers are not told and stay connected; what is deleted comes
@@ -158,10 +160,15 @@ class RegistrationDb {
     std::map<std::string, std::vector<PeerId>, std::less<>> channels;
   };
   using TopicMap = std::map<std::string, Topic, std::less<>>;
+  // What a peer has of a topic.
+  struct Membership {
+    Topic* topic;
+    std::set<std::string_view> channels;  // keys are those of `topic`
+  };
   struct PeerState {
     Peer peer;
     Moment last_update;
-    std::map<std::string_view, Topic*> topics;  // those that have it; keys are those of topics_
+    std::map<std::string_view, Membership> topics;  // those that have it; keys are those of topics_
   };
 
   PeerState& StateOf(PeerId id) NSQ_REQUIRES(home_);
@@ -170,6 +177,7 @@ class RegistrationDb {
   void EraseTopic(TopicMap::iterator topic) NSQ_REQUIRES(home_);
   void LeaveTopic(PeerId id, TopicMap::iterator topic, std::vector<std::string>* channels)
       NSQ_REQUIRES(home_);
+  void EraseIfDead(TopicMap::iterator topic) NSQ_REQUIRES(home_);
   bool IsActive(const PeerState& state, Moment now) const NSQ_REQUIRES(home_);
   bool IsHidden(const Producer& producer, Moment now) const NSQ_REQUIRES(home_);
 

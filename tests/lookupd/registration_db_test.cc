@@ -112,6 +112,19 @@ TEST_F(RegistrationDbTest, UnregisteringATopicLeavesItsChannelsFirst) {
   EXPECT_FALSE(db_.UnregisterTopic(kA, "t").topic);
 }
 
+// A stranger, or one that has a single channel, says UNREGISTER again and again: with a look at
+// every channel each time this takes minutes.
+TEST_F(RegistrationDbTest, UnregisteringCostsWhatWasRegistered) {
+  constexpr int kMany = 50'000;
+  for (int i = 0; i < kMany; ++i) db_.Register(kA, "t", StrCat("c", i));
+  for (int i = 0; i < kMany; ++i) {
+    EXPECT_FALSE(db_.UnregisterTopic(kB, "t").topic);
+    db_.Register(kB, "t", "c77");
+    EXPECT_THAT(db_.UnregisterTopic(kB, "t").channels, ElementsAre("c77"));
+  }
+  EXPECT_EQ(db_.UnregisterTopic(kA, "t").channels.size(), size_t{kMany});
+}
+
 TEST_F(RegistrationDbTest, KeysStayWhenTheirLastProducerDisconnects) {
   db_.Register(kA, "t", "c");
   EXPECT_EQ(db_.RemovePeer(kA).size(), 2u);
