@@ -30,6 +30,13 @@ struct ProducerOptions {
   // While nobody answers: false, a publish fails with kNotSent as soon as an attempt to connect has
   // failed; true, it waits for a connection until its deadline.
   bool wait_while_down = false;
+  // More than 1: single publishes to the same topic go together, in one command of up to so many
+  // messages or about so many bytes. The first of them waits `batch_linger` for others; with 0 only
+  // those go together that come while the connection is busy. Each completes on its own, but a
+  // server accepts or refuses all of a command.
+  size_t batch_messages = 0;
+  size_t batch_bytes = size_t{256} << 10;
+  std::chrono::nanoseconds batch_linger{0};
   // Callbacks and coroutines run on the I/O thread: less work for each, but they must not block.
   bool callbacks_on_io_thread = false;
 };
@@ -75,7 +82,11 @@ class Producer {
   void PublishDeferred(std::string_view topic, Time delay, std::string_view body, Callback done);
 
   // Expected<void> r = co_await producer.AwaitPublish("topic", body);
+  //
+  // Topic and bodies are borrowed until it is awaited, and copied then.
   Publishing AwaitPublish(std::string_view topic, std::string_view body);
+  Publishing AwaitPublishBatch(std::string_view topic, std::span<const std::string_view> bodies);
+  Publishing AwaitPublishDeferred(std::string_view topic, Time delay, std::string_view body);
 
   // Connects, if it is not connected: for those who want to know before they publish.
   Expected<void> Connect(std::optional<Time> timeout = {});
@@ -95,18 +106,15 @@ class Producer {
 
 class Producer::Publishing {
  public:
+  // `begin` calls back once, with what co_await gives.
+  explicit Publishing(std::function<void(Callback)> begin) : begin_(std::move(begin)) {}
+
   bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<> waiting);
   Expected<void> await_resume() { return std::move(*outcome_); }
 
  private:
-  friend class Producer;
-  Publishing(Producer* producer, std::string_view topic, std::string_view body)
-      : producer_(producer), topic_(topic), body_(body) {}
-
-  Producer* producer_;
-  std::string_view topic_;  // borrowed until it is awaited
-  std::string_view body_;
+  std::function<void(Callback)> begin_;
   std::optional<Expected<void>> outcome_;
 };
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,7 +51,19 @@ class ProducerPool {
   // As of Producer. The error is the last one's; kNotSent if there is no nsqd at all.
   Expected<void> Publish(std::string_view topic, std::string_view body,
                          std::optional<Time> timeout = {});
+  Expected<void> PublishBatch(std::string_view topic, std::span<const std::string_view> bodies,
+                              std::optional<Time> timeout = {});
+  Expected<void> PublishDeferred(std::string_view topic, Time delay, std::string_view body,
+                                 std::optional<Time> timeout = {});
   void Publish(std::string_view topic, std::string_view body, Callback done);
+  void PublishBatch(std::string_view topic, std::span<const std::string_view> bodies,
+                    Callback done);
+  void PublishDeferred(std::string_view topic, Time delay, std::string_view body, Callback done);
+  Producer::Publishing AwaitPublish(std::string_view topic, std::string_view body);
+  Producer::Publishing AwaitPublishBatch(std::string_view topic,
+                                         std::span<const std::string_view> bodies);
+  Producer::Publishing AwaitPublishDeferred(std::string_view topic, Time delay,
+                                            std::string_view body);
 
   Expected<void> Flush(Time timeout);
   Expected<void> Stop(Time timeout);

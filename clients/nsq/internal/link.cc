@@ -1,5 +1,7 @@
 #include "clients/nsq/internal/link.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -124,6 +126,11 @@ void Link::CloseAfterFlush() {
   read_timer_.Cancel();
   write_timer_.Cancel();
   connection_->CloseAfterFlush();
+}
+
+UniqueFd Link::SocketForWriting() const {
+  if (connection_->filtered()) return UniqueFd();
+  return UniqueFd(::fcntl(connection_->fd(), F_DUPFD_CLOEXEC, 0));
 }
 
 void Link::Flush() {

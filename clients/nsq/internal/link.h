@@ -16,6 +16,7 @@
 #include "common/event/address.h"
 #include "common/event/connection.h"
 #include "common/event/timer.h"
+#include "common/event/unique_fd.h"
 #include "common/wire/frame.h"
 
 namespace nsq::client {
@@ -68,6 +69,10 @@ class Link final : public Deferrable, private Connection::Handler {
   const ServerTraits& traits() const { return traits_; }
   // When the server last said anything.
   SteadyTime last_read() const { return last_read_; }
+
+  // Only while ready: a socket of its own to the same end, for writing whole commands from another
+  // thread while nothing is unsent here. Invalid if what is said is encrypted or compressed.
+  UniqueFd SocketForWriting() const;
 
   // Only while ready. Sent at the end of the turn.
   Buffer& out() { return connection_->out(); }

@@ -90,11 +90,26 @@ void Producer::PublishDeferred(std::string_view topic, Time delay, std::string_v
 }
 
 Producer::Publishing Producer::AwaitPublish(std::string_view topic, std::string_view body) {
-  return Publishing(this, topic, body);
+  return Publishing([this, topic, body](Callback done) { Publish(topic, body, std::move(done)); });
+}
+
+Producer::Publishing Producer::AwaitPublishBatch(std::string_view topic,
+                                                 std::span<const std::string_view> bodies) {
+  return Publishing(
+      [this, topic, bodies](Callback done) { PublishBatch(topic, bodies, std::move(done)); });
+}
+
+Producer::Publishing Producer::AwaitPublishDeferred(std::string_view topic, Time delay,
+                                                    std::string_view body) {
+  return Publishing([this, topic, delay, body](Callback done) {
+    PublishDeferred(topic, delay, body, std::move(done));
+  });
 }
 
 void Producer::Publishing::await_suspend(std::coroutine_handle<> waiting) {
-  producer_->Publish(topic_, body_, [this, waiting](Expected<void> result) {
+  // By a copy of its own: what is refused goes on at once, and this may be gone when it is done.
+  const auto begin = std::move(begin_);
+  begin([this, waiting](Expected<void> result) {
     outcome_ = std::move(result);
     waiting.resume();
   });

@@ -1,5 +1,8 @@
 #include "clients/nsq/internal/producer_core.h"
 
+#include <sys/socket.h>
+#include <sys/uio.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -28,6 +31,9 @@ Error TooBig(size_t bytes) {
   return Error{ErrorCode::kMessageTooBig, StrCat("message of ", bytes, " bytes"), ""};
 }
 
+// What a caller writes itself at most: a socket that is empty takes so much at once.
+constexpr size_t kMostDirectBytes = size_t{32} << 10;
+
 constexpr size_t kMostBytes = size_t{1} << 30;  // of one command: sizes are 31 bits on the wire
 
 }  // namespace
@@ -41,6 +47,7 @@ Expected<PublishCommand> MakePublish(std::string_view topic, std::string_view bo
   command.head.append("PUB ").append(topic).append("\n");
   AppendBig32(body.size(), &command.head);
   command.body = body;
+  command.topic = topic;
   return command;
 }
 
@@ -77,6 +84,7 @@ Expected<PublishCommand> MakeDeferred(std::string_view topic, std::chrono::nanos
     return Error{ErrorCode::kInvalidArgument, "negative delay", ""};
   }
   const auto ms = std::chrono::duration_cast<milliseconds>(delay).count();
+  command->topic = {};
   command->head = StrCat("DPUB ", topic, " ", ms, "\n");
   AppendBig32(body.size(), &command->head);
   return command;
@@ -91,6 +99,7 @@ struct ProducerCore::InboxLetter : Letter {
 ProducerCore::OnLoop::OnLoop(EventLoop& loop, ProducerCore* core)
     : retry(loop, [core] { core->StartConnecting(); }),
       sweep(loop, [core] { core->Sweep(); }),
+      linger(loop, [core] { core->TakeInbox(); }),
       delay(kLeastRetryDelay, kMostRetryDelay) {}
 
 ProducerCore::ProducerCore(std::shared_ptr<RuntimeCore> runtime, ProducerOptions options,
@@ -108,8 +117,8 @@ bool ProducerCore::Register() { return runtime_->Register(loop_index_, weak_from
 // --- any thread ---------------------------------------------------------------------------------
 
 bool ProducerCore::Full(size_t more_bytes) const {
-  const size_t bytes = pending_bytes_.load(std::memory_order_relaxed);
-  return pending_.load(std::memory_order_relaxed) >= options_.max_pending ||
+  const size_t bytes = pending_bytes_.load();
+  return pending_.load() >= options_.max_pending ||
          (bytes > 0 && bytes + more_bytes > options_.max_pending_bytes);
 }
 
@@ -120,9 +129,106 @@ void ProducerCore::Push(Operation operation, const PublishCommand* command) {
     operation.bytes = command->head.size() + command->body.size();
     operation.messages = command->messages;
   }
-  pending_.fetch_add(1, std::memory_order_relaxed);
+  pending_.fetch_add(operation.slots, std::memory_order_relaxed);
   pending_bytes_.fetch_add(operation.bytes, std::memory_order_relaxed);
   inbox_.push_back(std::move(operation));
+}
+
+bool ProducerCore::Batches(const PublishCommand& command) const {
+  return options_.batch_messages > 1 && !command.topic.empty();
+}
+
+// Whether the loop has to know.
+bool ProducerCore::AddToBatch(Operation operation, const PublishCommand& command) {
+  auto at = batches_.find(command.topic);
+  const bool first = at == batches_.end();
+  if (first) {
+    at = batches_.emplace(command.topic, Batch()).first;
+    at->second.begun = operation.queued;
+    at->second.due = std::min(operation.queued + options_.batch_linger, operation.deadline);
+    at->second.deadline = operation.deadline;
+  }
+  Batch& batch = at->second;
+  batch.deadline = std::min(batch.deadline, operation.deadline);
+  AppendBig32(command.body.size(), &batch.bodies);
+  batch.bodies.append(command.body);
+  batch.members.push_back({std::move(operation.done), operation.inline_done});
+  pending_.fetch_add(1, std::memory_order_relaxed);
+  pending_bytes_.fetch_add(4 + command.body.size(), std::memory_order_relaxed);
+  if (batch.members.size() >= options_.batch_messages ||
+      batch.bodies.size() >= options_.batch_bytes) {
+    CloseBatch(at->first, &batch);
+    batches_.erase(at);
+    return true;
+  }
+  return first;
+}
+
+// Puts its command into the inbox.
+void ProducerCore::CloseBatch(std::string_view topic, Batch* batch) {
+  const size_t count = batch->members.size();
+  std::string head;
+  if (count == 1) {
+    head = StrCat("PUB ", topic, "\n");  // the body behind its size, as it stands
+  } else {
+    head = StrCat("MPUB ", topic, "\n");
+    AppendBig32(4 + batch->bodies.size(), &head);
+    AppendBig32(count, &head);
+  }
+  Operation operation;
+  operation.queued = batch->begun;
+  operation.deadline = batch->deadline;
+  operation.members = std::move(batch->members);
+  operation.slots = count;
+  operation.messages = static_cast<uint32_t>(count);
+  operation.bytes = head.size() + batch->bodies.size();
+  inbox_bytes_.Append(head);
+  inbox_bytes_.Append(batch->bodies);
+  // Its messages are counted already.
+  pending_bytes_.fetch_add(head.size(), std::memory_order_relaxed);
+  inbox_.push_back(std::move(operation));
+}
+
+// When the next one of those that are not due yet is.
+std::optional<SteadyTime> ProducerCore::CloseDueBatches(SteadyTime now) {
+  std::optional<SteadyTime> next;
+  for (auto at = batches_.begin(); at != batches_.end();) {
+    Batch& batch = at->second;
+    if (batch.due > now) {
+      next = next ? std::min(*next, batch.due) : batch.due;
+      ++at;
+      continue;
+    }
+    CloseBatch(at->first, &batch);
+    at = batches_.erase(at);
+  }
+  return next;
+}
+
+// With nothing pending the loop has nothing to send but answers to heartbeats, which are whole
+// commands too. False if the kernel takes nothing; what it does not take of a command the loop
+// sends.
+bool ProducerCore::WriteDirectly(Operation* operation, const PublishCommand& command) {
+  if (!direct_.valid() || pending_.load(std::memory_order_relaxed) != 0) return false;
+  const size_t bytes = command.head.size() + command.body.size();
+  if (bytes > kMostDirectBytes) return false;
+  iovec parts[2] = {{const_cast<char*>(command.head.data()), command.head.size()},
+                    {const_cast<char*>(command.body.data()), command.body.size()}};
+  msghdr message{};
+  message.msg_iov = parts;
+  message.msg_iovlen = 2;
+  const ssize_t n = ::sendmsg(direct_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (n <= 0) return false;  // the loop will find out why
+  const auto written = static_cast<size_t>(n);
+  operation->written_to = direct_id_;
+  operation->unwritten = bytes - written;
+  operation->bytes = bytes;
+  operation->messages = command.messages;
+  const size_t of_body = written - std::min(written, command.head.size());
+  inbox_bytes_.Append(std::string_view(command.head).substr(written - of_body));
+  inbox_bytes_.Append(command.body.substr(of_body));
+  Push(std::move(*operation), nullptr);
+  return true;
 }
 
 void ProducerCore::Wake() {
@@ -145,9 +251,11 @@ Expected<void> ProducerCore::PublishAndWait(const PublishCommand& command, Durat
   Operation operation;
   operation.inline_done = true;
   operation.queued = std::chrono::steady_clock::now();
-  operation.deadline = operation.queued + timeout;
+  const SteadyTime deadline = operation.queued + timeout;
+  operation.deadline = deadline;
   operation.done = [&waiting](Expected<void> result) { waiting.Give(std::move(result)); };
   bool wake = false;
+  bool direct = false;
   {
     const size_t bytes = command.head.size() + command.body.size();
     std::unique_lock<std::mutex> lock(mutex_);
@@ -161,10 +269,26 @@ Expected<void> ProducerCore::PublishAndWait(const PublishCommand& command, Durat
       }
     }
     if (stopping_) return Stopped();
-    Push(std::move(operation), &command);
-    wake = !std::exchange(woken_, true);
+    bool tell_loop = true;
+    if (Batches(command)) {
+      tell_loop = AddToBatch(std::move(operation), command);
+    } else if (!woken_ && WriteDirectly(&operation, command)) {
+      direct = inbox_bytes_.empty();
+      tell_loop = !direct;
+    } else {
+      Push(std::move(operation), &command);
+    }
+    wake = tell_loop && !std::exchange(woken_, true);
   }
   if (wake) Wake();
+  // The loop keeps no deadline that it was not told of.
+  if (direct && !waiting.AwaitUntil(deadline)) {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      wake = !std::exchange(woken_, true);
+    }
+    if (wake) Wake();
+  }
   return waiting.Take();
 }
 
@@ -183,8 +307,13 @@ void ProducerCore::Publish(const PublishCommand& command, Callback done, bool in
     } else if (Full(command.head.size() + command.body.size())) {
       refused = Error{ErrorCode::kQueueFull, "too much is waiting for answers", options_.nsqd};
     } else {
-      wake = !std::exchange(woken_, true);
-      Push(std::exchange(operation, Operation()), &command);
+      bool tell_loop = true;
+      if (Batches(command)) {
+        tell_loop = AddToBatch(std::exchange(operation, Operation()), command);
+      } else {
+        Push(std::exchange(operation, Operation()), &command);
+      }
+      wake = tell_loop && !std::exchange(woken_, true);
     }
   }
   if (refused && operation.done) operation.done(std::move(*refused));
@@ -206,6 +335,7 @@ Expected<void> ProducerCore::WaitFor(Kind kind, Duration timeout) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (closing_ || (stopping_ && kind == Kind::kConnect)) return Stopped();
+    CloseDueBatches(SteadyTime::max());  // they were published before
     Push(std::move(operation), nullptr);
     wake = !std::exchange(woken_, true);
   }
@@ -248,51 +378,77 @@ ProducerStatus ProducerCore::status() const {
 // --- the loop -----------------------------------------------------------------------------------
 
 void ProducerCore::OpenInbox() {
-  std::vector<Operation> operations;
-  Buffer bytes;
   bool closing = false;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    operations.swap(inbox_);
-    std::swap(bytes, inbox_bytes_);
     closing = closing_;
     woken_ = false;
   }
-  if (!left_ && here_ == nullptr && !operations.empty()) {
+  TakeInbox();
+  if (closing) LeaveLoop();
+}
+
+void ProducerCore::TakeInbox() {
+  std::vector<Operation> operations;
+  Buffer bytes;
+  std::optional<SteadyTime> due;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    due = CloseDueBatches(left_ || closing_ ? SteadyTime::max() : std::chrono::steady_clock::now());
+    operations.swap(inbox_);
+    std::swap(bytes, inbox_bytes_);
+  }
+  if (!left_ && here_ == nullptr && (due || !operations.empty())) {
     here_ = std::make_unique<OnLoop>(runtime_->loop(loop_index_), this);
   }
+  if (due) here_->linger.ArmAt(*due);
   Take(&operations, bytes.view());
-  if (closing) LeaveLoop();
+}
+
+// A publish that was written by its caller may be all that an answer can be for.
+void ProducerCore::TakeWritten() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (inbox_.empty() || inbox_.front().written_to == 0) return;
+  }
+  TakeInbox();
 }
 
 void ProducerCore::Take(std::vector<Operation>* operations, std::string_view bytes) {
   if (operations->empty()) return;
+  const bool ready = !left_ && here_->link != nullptr && here_->link->ready();
   SteadyTime first = operations->front().deadline;
+  // The usual way: one copy, straight into what the connection sends. What callers have written
+  // was for this connection: OnLost leaves nothing else behind.
+  const bool straight = ready && waiting_.empty();
+  if (straight && !bytes.empty()) here_->link->Send(bytes);
   for (Operation& operation : *operations) {
     first = std::min(first, operation.deadline);
-    waiting_.push_back(std::move(operation));
+    const bool written = operation.written_to != 0;
+    const size_t size = written ? operation.unwritten : operation.bytes;
+    if (written && !straight) {
+      Complete(&operation, Error{ErrorCode::kOutcomeUnknown, "EOF", options_.nsqd});
+    } else if (straight && operation.kind == Kind::kConnect) {
+      Complete(&operation, Expected<void>());
+    } else if (straight) {
+      outstanding_.push_back(std::move(operation));
+    } else {
+      waiting_bytes_.Append(bytes.substr(0, size));
+      waiting_.push_back(std::move(operation));
+    }
+    bytes.remove_prefix(size);
   }
   if (left_) {
     FailWaiting(Stopped());
+    GiveBackRoom();
     return;
   }
   ArmSweep(first);
-  if (here_->link != nullptr && here_->link->ready() && waiting_bytes_.empty()) {
-    // The usual way: one copy, straight into what the connection sends.
-    if (!bytes.empty()) here_->link->Send(bytes);
-    for (Operation& operation : waiting_) {
-      if (operation.kind == Kind::kConnect) {
-        Complete(&operation, Expected<void>());
-      } else {
-        outstanding_.push_back(std::move(operation));
-      }
-    }
-    waiting_.clear();
+  if (straight) {
     CompleteBarriers();
     GiveBackRoom();
     return;
   }
-  waiting_bytes_.Append(bytes);
   const bool only_barriers =
       std::all_of(waiting_.begin(), waiting_.end(),
                   [](const Operation& operation) { return operation.kind == Kind::kBarrier; });
@@ -327,6 +483,11 @@ void ProducerCore::StartConnecting() {
 void ProducerCore::OnReady(Link& /*link*/) {
   connected_.store(true);
   connects_.fetch_add(1);
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    direct_ = here_->link->SocketForWriting();
+    direct_id_ = connects_.load();
+  }
   here_->delay.Reset();
   Log(Severity::kDebug, Event::kConnected, "connected");
   SendWaiting();
@@ -340,7 +501,7 @@ void ProducerCore::SendWaiting() {
       Complete(&operation, Expected<void>());
     } else if (operation.kind == Kind::kCommand && operation.bytes > 0 && operation.messages == 0) {
       // Its waiter was told that it is not sent.
-      FreeRoom(operation.bytes);
+      FreeRoom(operation);
     } else {
       link.out().Append(bytes);
       outstanding_.push_back(std::move(operation));
@@ -363,6 +524,7 @@ void ProducerCore::CompleteBarriers() {
 }
 
 void ProducerCore::OnResponse(Link& link, std::string_view text) {
+  if (outstanding_.empty()) TakeWritten();
   if (outstanding_.empty()) {
     Log(Severity::kError, Event::kServerError, StrCat("unexpected response ", GoQuoted(text)));
     link.Close();
@@ -381,6 +543,7 @@ void ProducerCore::OnResponse(Link& link, std::string_view text) {
 
 void ProducerCore::OnServerError(Link& /*link*/, std::string_view text) {
   Log(Severity::kError, Event::kServerError, StrCat("protocol error - ", text));
+  if (outstanding_.empty()) TakeWritten();
   if (outstanding_.empty()) return;
   Operation operation = std::move(outstanding_.front());
   outstanding_.pop_front();
@@ -399,6 +562,7 @@ void ProducerCore::OnWarning(Link& /*link*/, const std::string& text) {
 void ProducerCore::OnLost(Link& /*link*/, const Error& why) {
   const bool was_up = connected_.exchange(false);
   BuryLink();
+  CloseDirect();
   Log(Severity::kError, was_up ? Event::kLost : Event::kConnectFailed,
       was_up ? why.detail : StrCat("error connecting to nsqd - ", why.detail));
   FailAll(&outstanding_, ErrorCode::kOutcomeUnknown, why);
@@ -408,6 +572,13 @@ void ProducerCore::OnLost(Link& /*link*/, const Error& why) {
   }
   GiveBackRoom();
   here_->retry.ArmAfter(here_->delay.Next());
+  TakeWritten();  // nobody will answer it
+}
+
+// Callers must not write any more: the socket lives as long as they have it.
+void ProducerCore::CloseDirect() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  direct_.Reset();
 }
 
 void ProducerCore::OnEnded(Link& /*link*/) {}
@@ -434,32 +605,44 @@ void ProducerCore::FailWaiting(const Error& why) {
 
 void ProducerCore::Complete(Operation* operation, Expected<void> result) {
   // Before the callback, which may want to publish again.
-  FreeRoom(operation->bytes);
+  FreeRoom(*operation);
   if (operation->kind == Kind::kCommand) {
     (result ? published_ : failed_).fetch_add(operation->messages, std::memory_order_relaxed);
   }
-  Callback done = std::move(operation->done);
-  operation->done = nullptr;
-  if (!done) return;
-  if (operation->inline_done) {
-    done(std::move(result));
-  } else {
-    callbacks_.push_back([done = std::move(done), result = std::move(result)] { done(result); });
+  Tell(operation, result);
+}
+
+// Whoever waits; nobody does then.
+void ProducerCore::Tell(Operation* operation, const Expected<void>& result) {
+  const auto tell = [&](Callback done, bool inline_done) {
+    if (!done) return;
+    if (inline_done) {
+      done(result);
+    } else {
+      callbacks_.push_back([done = std::move(done), result] { done(result); });
+    }
+  };
+  tell(std::exchange(operation->done, nullptr), operation->inline_done);
+  for (Member& member : std::exchange(operation->members, {})) {
+    tell(std::move(member.done), member.inline_done);
   }
 }
 
-void ProducerCore::FreeRoom(size_t bytes) {
+void ProducerCore::FreeRoom(const Operation& operation) {
   freed_ = true;
-  pending_.fetch_sub(1, std::memory_order_relaxed);
-  pending_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+  pending_.fetch_sub(operation.slots);
+  pending_bytes_.fetch_sub(operation.bytes);
 }
 
 // Tells those who wait that something was completed, once for all that was.
 void ProducerCore::GiveBackRoom() {
   if (!callbacks_.empty()) runtime_->callbacks().Run(&callbacks_);
   if (!std::exchange(freed_, false)) return;
+  // Whoever comes to wait counts himself before he looks for room; all of that is in one order
+  // (seq_cst), so either he sees what was freed, or he is seen here.
+  if (waiting_for_room_.load() == 0) return;
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (waiting_for_room_ > 0) room_.notify_all();
+  room_.notify_all();
 }
 
 void ProducerCore::ArmSweep(SteadyTime deadline) {
@@ -474,21 +657,16 @@ void ProducerCore::Sweep() {
   for (std::deque<Operation>* queue : {&outstanding_, &waiting_}) {
     const bool sent = queue == &outstanding_;
     for (Operation& operation : *queue) {
-      if (!operation.done) continue;
+      if (!operation.waits()) continue;
       if (operation.deadline > now) {
         note(operation.deadline);
         continue;
       }
-      const Callback done = std::exchange(operation.done, nullptr);
       const Error late{sent ? ErrorCode::kTimedOut : ErrorCode::kNotSent,
                        sent ? "no answer in time" : "not connected in time", options_.nsqd};
       if (operation.kind == Kind::kCommand) failed_.fetch_add(operation.messages);
       if (!sent) operation.messages = 0;  // not to be sent any more
-      if (operation.inline_done) {
-        done(late);
-      } else {
-        callbacks_.push_back([done, late] { done(late); });
-      }
+      Tell(&operation, late);
     }
   }
   // A server that answers nothing for so long will not; what is behind it must not wait for ever.
@@ -513,11 +691,17 @@ void ProducerCore::LeaveLoop() noexcept {
     closing_ = true;
     room_.notify_all();
     // No letter may come any more that would open it.
-    for (Operation& operation : inbox_) waiting_.push_back(std::move(operation));
+    CloseDueBatches(SteadyTime::max());
+    for (Operation& operation : inbox_) {
+      auto& queue = operation.written_to != 0 ? outstanding_ : waiting_;
+      queue.push_back(std::move(operation));
+    }
     inbox_.clear();
+    direct_.Reset();
     inbox_bytes_.Consume(inbox_bytes_.size());
   }
   if (std::exchange(left_, true)) {
+    FailAll(&outstanding_, ErrorCode::kOutcomeUnknown, Stopped());
     FailWaiting(Stopped());
     GiveBackRoom();
     return;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -28,6 +29,7 @@ struct PublishCommand {
   std::string head;  // "PUB topic\n" and the numbers before the body
   std::string_view body;
   uint32_t messages = 1;
+  std::string_view topic;  // of a PUB, which may go in a batch; else empty
 };
 
 // What is wrong with these here already, or the command. `scratch` keeps what a batch is put
@@ -41,7 +43,11 @@ Expected<PublishCommand> MakeDeferred(std::string_view topic, std::chrono::nanos
 // What is behind a Producer: an inbox that any thread fills, and on the loop the connection and the
 // queue of those who wait for answers, which come in the order of the commands.
 //
-//   inbox -> waiting (no connection yet) -> outstanding (sent) -> completed, once
+//   (batch ->) inbox -> waiting (no connection yet) -> outstanding (sent) -> completed, once
+//
+// A blocking publish that finds nothing pending writes to the socket itself and leaves in the inbox
+// that it did; the loop finds it there when the answer comes. That spares one of two changes of
+// thread.
 //
 // Home: Publish, Connect, Flush, Stop and status: any thread; the rest its loop.
 class ProducerCore final : public Resident,
@@ -71,6 +77,10 @@ class ProducerCore final : public Resident,
 
  private:
   enum class Kind { kCommand, kConnect, kBarrier };
+  struct Member {
+    Callback done;
+    bool inline_done = false;
+  };
   struct Operation {
     Kind kind = Kind::kCommand;
     bool inline_done = false;
@@ -78,7 +88,21 @@ class ProducerCore final : public Resident,
     size_t bytes = 0;
     SteadyTime deadline;
     SteadyTime queued;
-    Callback done;  // empty: nobody waits (any more)
+    Callback done;                // empty: nobody waits (any more)
+    std::vector<Member> members;  // of a batch, in place of `done`
+    size_t slots = 1;             // of max_pending
+    uint64_t written_to = 0;      // the connection, if the caller has written it already
+    size_t unwritten = 0;         // of its bytes, which the loop has to send
+
+    bool waits() const { return done != nullptr || !members.empty(); }
+  };
+  // Messages for one topic that shall go in one command.
+  struct Batch {
+    std::string bodies;  // each behind its size
+    std::vector<Member> members;
+    SteadyTime begun;
+    SteadyTime due;
+    SteadyTime deadline;  // the earliest of all
   };
   struct InboxLetter;
   struct OnLoop {
@@ -86,25 +110,35 @@ class ProducerCore final : public Resident,
     std::unique_ptr<Link> link;
     Timer retry;
     Timer sweep;
+    Timer linger;
     RetryDelay delay;
   };
 
   // Any thread; `lock` holds mutex_.
   bool Full(size_t more_bytes) const;
+  bool Batches(const PublishCommand& command) const;
   void Push(Operation operation, const PublishCommand* command);
+  bool AddToBatch(Operation operation, const PublishCommand& command);
+  void CloseBatch(std::string_view topic, Batch* batch);
+  std::optional<SteadyTime> CloseDueBatches(SteadyTime now);
+  bool WriteDirectly(Operation* operation, const PublishCommand& command);
   void Wake();
   Expected<void> WaitFor(Kind kind, Duration timeout);
 
   // On the loop.
   void OpenInbox();
+  void TakeInbox();
+  void TakeWritten();
+  void CloseDirect();
   void Take(std::vector<Operation>* operations, std::string_view bytes);
   void StartConnecting();
   void SendWaiting();
   void CompleteBarriers();
   void Complete(Operation* operation, Expected<void> result);
+  void Tell(Operation* operation, const Expected<void>& result);
   void FailAll(std::deque<Operation>* operations, ErrorCode code, const Error& why);
   void FailWaiting(const Error& why);
-  void FreeRoom(size_t bytes);
+  void FreeRoom(const Operation& operation);
   void GiveBackRoom();
   void ArmSweep(SteadyTime deadline);
   void Sweep();
@@ -128,12 +162,15 @@ class ProducerCore final : public Resident,
 
   mutable std::mutex mutex_;
   std::condition_variable room_;
-  int waiting_for_room_ = 0;
+  std::atomic<int> waiting_for_room_{0};
   bool stopping_ = false;
   bool closing_ = false;  // asks the loop to leave
   bool woken_ = false;
   std::vector<Operation> inbox_;
   Buffer inbox_bytes_;
+  std::map<std::string, Batch, std::less<>> batches_;  // by topic; none is empty
+  UniqueFd direct_;                                    // the present connection's, if it is ready
+  uint64_t direct_id_ = 0;                             // which one that is: connects_
 
   std::atomic<size_t> pending_{0};
   std::atomic<size_t> pending_bytes_{0};

@@ -1,7 +1,6 @@
 #include <nsq/producer_pool.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <mutex>
 #include <random>
 #include <set>
@@ -11,6 +10,7 @@
 #include "clients/nsq/internal/lookup.h"
 #include "clients/nsq/internal/producer_core.h"
 #include "clients/nsq/internal/tls.h"
+#include "clients/nsq/internal/waiting.h"
 #include "common/strings.h"
 
 namespace nsq {
@@ -63,15 +63,16 @@ class PoolCore final : public Resident, public std::enable_shared_from_this<Pool
            runtime_->Post(loop_index_, std::make_unique<LookupLetter>(shared_from_this(), true));
   }
 
-  void Publish(std::string_view topic, std::string_view body, Producer::Callback done) {
-    const Expected<PublishCommand> command = MakePublish(topic, body);
+  void Publish(const Expected<PublishCommand>& command, Producer::Callback done) {
     if (!command) {
       if (done) done(command.error());
       return;
     }
     auto attempt = std::make_shared<Attempt>();
     attempt->head = command->head;
-    attempt->body = body;
+    attempt->body = command->body;
+    attempt->topic = command->topic;
+    attempt->messages = command->messages;
     attempt->done = std::move(done);
     attempt->left = options_.max_retries;
     Try(std::move(attempt), Error{ErrorCode::kNotSent, "no nsqd is known", ""});
@@ -101,6 +102,8 @@ class PoolCore final : public Resident, public std::enable_shared_from_this<Pool
   struct Attempt {
     std::string head;
     std::string body;
+    std::string topic;  // of a command that may go in a batch
+    uint32_t messages = 1;
     Producer::Callback done;
     int left = 0;
     std::set<const ProducerCore*> tried;
@@ -231,6 +234,8 @@ class PoolCore final : public Resident, public std::enable_shared_from_this<Pool
     PublishCommand command;
     command.head = attempt->head;
     command.body = attempt->body;
+    command.topic = attempt->topic;
+    command.messages = attempt->messages;
     const SteadyTime begun = std::chrono::steady_clock::now();
     const ProducerCore* const key = core.get();
     core->Publish(
@@ -307,33 +312,76 @@ Expected<ProducerPool> ProducerPool::Open(Runtime& runtime, ProducerPoolOptions 
   return ProducerPool(std::move(core));
 }
 
-Expected<void> ProducerPool::Publish(std::string_view topic, std::string_view body,
-                                     std::optional<Time> timeout) {
+namespace {
+
+Expected<void> PublishAndWait(client::PoolCore& core,
+                              const Expected<client::PublishCommand>& command,
+                              std::optional<Producer::Time> timeout) {
   if (client::RuntimeCore::OnIoThread()) {
     return Error{ErrorCode::kInvalidArgument, "a blocking call on an I/O thread", ""};
   }
-  struct Shared {
-    std::mutex mutex;
-    std::condition_variable changed;
-    std::optional<Expected<void>> result;
-  };
-  const auto shared = std::make_shared<Shared>();
-  core_->Publish(topic, body, [shared](Expected<void> result) {
-    const std::lock_guard<std::mutex> lock(shared->mutex);
-    shared->result = std::move(result);
-    shared->changed.notify_one();
-  });
-  std::unique_lock<std::mutex> lock(shared->mutex);
-  const Time limit = timeout.value_or(core_->options().producer.publish_timeout *
-                                      (core_->options().max_retries + 1));
-  if (!shared->changed.wait_for(lock, limit, [&] { return shared->result.has_value(); })) {
+  // Shared: the answer may come after the deadline.
+  const auto waiting = std::make_shared<client::Waiting<Expected<void>>>();
+  core.Publish(command, [waiting](Expected<void> result) { waiting->Give(std::move(result)); });
+  const ProducerPoolOptions& options = core.options();
+  const Producer::Time limit =
+      timeout.value_or(options.producer.publish_timeout * (options.max_retries + 1));
+  if (!waiting->AwaitUntil(std::chrono::steady_clock::now() + limit)) {
     return Error{ErrorCode::kTimedOut, "no answer in time", ""};
   }
-  return std::move(*shared->result);
+  return waiting->Take();
+}
+
+}  // namespace
+
+Expected<void> ProducerPool::Publish(std::string_view topic, std::string_view body,
+                                     std::optional<Time> timeout) {
+  return PublishAndWait(*core_, client::MakePublish(topic, body), timeout);
+}
+
+Expected<void> ProducerPool::PublishBatch(std::string_view topic,
+                                          std::span<const std::string_view> bodies,
+                                          std::optional<Time> timeout) {
+  std::string scratch;
+  return PublishAndWait(*core_, client::MakeBatch(topic, bodies, &scratch), timeout);
+}
+
+Expected<void> ProducerPool::PublishDeferred(std::string_view topic, Time delay,
+                                             std::string_view body, std::optional<Time> timeout) {
+  return PublishAndWait(*core_, client::MakeDeferred(topic, delay, body), timeout);
 }
 
 void ProducerPool::Publish(std::string_view topic, std::string_view body, Callback done) {
-  core_->Publish(topic, body, std::move(done));
+  core_->Publish(client::MakePublish(topic, body), std::move(done));
+}
+
+void ProducerPool::PublishBatch(std::string_view topic, std::span<const std::string_view> bodies,
+                                Callback done) {
+  std::string scratch;
+  core_->Publish(client::MakeBatch(topic, bodies, &scratch), std::move(done));
+}
+
+void ProducerPool::PublishDeferred(std::string_view topic, Time delay, std::string_view body,
+                                   Callback done) {
+  core_->Publish(client::MakeDeferred(topic, delay, body), std::move(done));
+}
+
+Producer::Publishing ProducerPool::AwaitPublish(std::string_view topic, std::string_view body) {
+  return Producer::Publishing(
+      [this, topic, body](Callback done) { Publish(topic, body, std::move(done)); });
+}
+
+Producer::Publishing ProducerPool::AwaitPublishBatch(std::string_view topic,
+                                                     std::span<const std::string_view> bodies) {
+  return Producer::Publishing(
+      [this, topic, bodies](Callback done) { PublishBatch(topic, bodies, std::move(done)); });
+}
+
+Producer::Publishing ProducerPool::AwaitPublishDeferred(std::string_view topic, Time delay,
+                                                        std::string_view body) {
+  return Producer::Publishing([this, topic, delay, body](Callback done) {
+    PublishDeferred(topic, delay, body, std::move(done));
+  });
 }
 
 Expected<void> ProducerPool::Flush(Time timeout) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -14,22 +16,35 @@ template <typename T>
 class Waiting {
  public:
   void Give(T value) {
-    // Notified under the lock: once it is free the waiter may be gone, and this with it.
-    const std::lock_guard<std::mutex> lock(mutex_);
-    value_.emplace(std::move(value));
-    given_.notify_one();
+    // Once there is a value the waiter may be gone, and this with it. Notified without the lock:
+    // the waiter would wake up only to wait for it.
+    const std::shared_ptr<Shared> shared = shared_;
+    {
+      const std::lock_guard<std::mutex> lock(shared->mutex);
+      shared->value.emplace(std::move(value));
+    }
+    shared->given.notify_one();
   }
 
   T Take() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    given_.wait(lock, [this] { return value_.has_value(); });
-    return std::move(*value_);
+    std::unique_lock<std::mutex> lock(shared_->mutex);
+    shared_->given.wait(lock, [this] { return shared_->value.has_value(); });
+    return std::move(*shared_->value);
+  }
+
+  // Whether Take would not wait, by then.
+  bool AwaitUntil(std::chrono::steady_clock::time_point deadline) {
+    std::unique_lock<std::mutex> lock(shared_->mutex);
+    return shared_->given.wait_until(lock, deadline, [this] { return shared_->value.has_value(); });
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable given_;
-  std::optional<T> value_;
+  struct Shared {
+    std::mutex mutex;
+    std::condition_variable given;
+    std::optional<T> value;
+  };
+  const std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
 };
 
 }  // namespace nsq::client

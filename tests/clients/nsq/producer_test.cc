@@ -13,58 +13,10 @@
 
 #include "common/strings.h"
 #include "tests/clients/nsq/fake_nsqd.h"
+#include "tests/clients/nsq/producer_fixture.h"
 
 namespace nsq::client {
 namespace {
-
-// Where a callback leaves what it was given.
-class Outcomes {
- public:
-  Producer::Callback Callback() {
-    return [this](Expected<void> result) {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      all_.push_back(result ? "ok" : std::string(ToString(result.error().code)));
-      changed_.notify_all();
-    };
-  }
-  std::vector<std::string> Await(size_t count) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    changed_.wait_for(lock, kPatience, [&] { return all_.size() >= count; });
-    return all_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<std::string> all_;
-};
-
-class ProducerTest : public testing::Test {
- protected:
-  static RuntimeOptions Quiet() {
-    RuntimeOptions options;
-    options.log = nullptr;
-    return options;
-  }
-
-  Producer Open(const std::string& nsqd, Duration timeout = seconds(10)) {
-    ProducerOptions options;
-    options.nsqd = nsqd;
-    options.publish_timeout = timeout;
-    return Open(std::move(options));
-  }
-  Producer Open(ProducerOptions options) {
-    auto producer = Producer::Open(runtime_, std::move(options));
-    EXPECT_TRUE(producer) << producer.error().detail;
-    return std::move(*producer);
-  }
-
-  static std::string CodeOf(const Expected<void>& result) {
-    return result ? "ok" : std::string(ToString(result.error().code));
-  }
-
-  Runtime runtime_{Quiet()};
-};
 
 TEST_F(ProducerTest, PublishesOverOneConnection) {
   FakeNsqd nsqd;
@@ -330,6 +282,81 @@ TEST_F(ProducerTest, WithoutHeartbeatsSilenceIsNoReasonToLeave) {
     std::this_thread::yield();
   }
   EXPECT_EQ(nsqd.connections(), 1u);
+}
+
+// A publish that finds nothing pending is written by its caller; what others say at the same time
+// must neither mix with it nor get its answer.
+TEST_F(ProducerTest, BlockingOnesAndOthersKeepTheirAnswersApart) {
+  FakeNsqd::Script script;
+  script.heartbeat_interval = milliseconds(1);
+  script.on_publish = [](const std::string& command) {
+    return command == "PUB bad" ? "E_PUB_FAILED" : "OK";
+  };
+  FakeNsqd nsqd(script);
+  Producer producer = Open(nsqd.address());
+  constexpr int kEach = 200;
+  std::atomic<int> wrong{0};
+  Outcomes outcomes;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < kEach; ++i) {
+        const bool bad = (i + t) % 3 == 0;
+        const bool ok = producer.Publish(bad ? "bad" : "t", "x").has_value();
+        if (ok == bad) ++wrong;
+        if (t == 0 && i % 10 == 0) producer.Publish("t", "x", outcomes.Callback());
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(outcomes.Await(kEach / 10), std::vector<std::string>(kEach / 10, "ok"));
+  EXPECT_EQ(producer.status().pending, 0u);
+}
+
+TEST_F(ProducerTest, OneWrittenByItsCallerIsReleasedAtItsDeadline) {
+  FakeNsqd::Script script;
+  std::atomic<int> publishes{0};
+  script.on_publish = [&](const std::string&) { return ++publishes == 2 ? "" : "OK"; };
+  FakeNsqd nsqd(script);
+  Producer producer = Open(nsqd.address());
+  ASSERT_TRUE(producer.Publish("t", "x"));
+  EXPECT_EQ(CodeOf(producer.Publish("t", "x", milliseconds(50))), "timed out");
+  EXPECT_TRUE(nsqd.Await([](const auto& all) { return EndsWith(all, "EOF"); }))
+      << "a server that answers nothing for so long is left";
+  EXPECT_TRUE(producer.Publish("t", "x"));
+}
+
+TEST_F(ProducerTest, OneWrittenByItsCallerIsToldAtOnceThatTheConnectionBroke) {
+  FakeNsqd::Script script;
+  std::atomic<int> publishes{0};
+  script.on_publish = [&](const std::string&) { return ++publishes % 3 == 2 ? "close" : "OK"; };
+  FakeNsqd nsqd(script);
+  Producer producer = Open(nsqd.address(), seconds(60));
+  const SteadyTime begun = std::chrono::steady_clock::now();
+  for (int round = 0; round < 5; ++round) {
+    EXPECT_EQ(CodeOf(producer.Publish("t", "x")), "ok");
+    EXPECT_EQ(CodeOf(producer.Publish("t", "x")), "outcome unknown");
+    EXPECT_EQ(CodeOf(producer.Publish("t", "x")), "ok");
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, kPatience);
+  EXPECT_EQ(producer.status().pending, 0u);
+}
+
+TEST_F(ProducerTest, ARuntimeThatEndsReleasesWhatItsCallerWrote) {
+  FakeNsqd::Script script;
+  std::atomic<int> publishes{0};
+  script.on_publish = [&](const std::string&) { return ++publishes == 2 ? "" : "OK"; };
+  FakeNsqd nsqd(script);
+  auto runtime = std::make_unique<Runtime>(Quiet());
+  auto producer = Producer::Open(*runtime, {.nsqd = nsqd.address()});
+  ASSERT_TRUE(producer && producer->Publish("t", "x"));
+  std::string code;
+  std::thread publisher([&] { code = CodeOf(producer->Publish("t", "x", kPatience)); });
+  nsqd.AwaitCommands(3);
+  runtime.reset();
+  publisher.join();
+  EXPECT_EQ(code, "outcome unknown");
 }
 
 TEST_F(ProducerTest, PoolGoesRoundOnesThatAreDown) {
