@@ -250,6 +250,7 @@ Shard::Shard(EventLoop& loop, ShardWorld& world, size_t index)
   home_.Assert();
   budget_.limit_bytes = static_cast<size_t>(world.options.memory_budget_bytes) /
                         static_cast<size_t>(std::max(world.options.loops, 1));
+  client_memory_.limit_bytes = budget_.limit_bytes / 4;
 }
 
 Shard::~Shard() = default;

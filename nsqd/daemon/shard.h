@@ -17,6 +17,7 @@
 #include "nsqd/http/backend.h"
 #include "nsqd/options.h"
 #include "nsqd/protocol/broker.h"
+#include "nsqd/protocol/client_memory.h"
 #include "nsqd/queue/topic.h"
 #include "nsqd/storage/disk_room.h"
 
@@ -93,6 +94,7 @@ class Shard : public Broker, private TopicObserver {
   EventLoop& loop() override { return loop_; }
   const Options& options() const override { return world_.options; }
   const TlsContext* tls() const override;
+  ClientMemory& client_memory() override { return client_memory_; }
   void Publish(std::string_view topic, std::span<const std::string_view> bodies, Duration defer,
                Publisher* publisher, uint64_t ticket) override;
   void EnsureTopic(std::string_view topic) override;
@@ -189,6 +191,7 @@ class Shard : public Broker, private TopicObserver {
   ShardWorld& world_;
   const size_t index_;
   MemoryBudget budget_ NSQ_GUARDED_BY(home_);
+  ClientMemory client_memory_;  // the sessions'
   DiskRoom room_ NSQ_GUARDED_BY(home_);
   QueueMetrics metrics_ NSQ_GUARDED_BY(home_);
 

@@ -23,9 +23,12 @@ Answers::Answer& Answers::Push() {
   return answer;
 }
 
-uint64_t Answers::Promise(Command publish) {
-  Push().publish = publish;
+uint64_t Answers::Promise(Command publish, size_t size_bytes) {
+  Answer& answer = Push();
+  answer.publish = publish;
+  answer.size_bytes = size_bytes;
   ++promised_;
+  promised_bytes_ += size_bytes;
   return next_ - 1;
 }
 
@@ -43,7 +46,11 @@ void Answers::Add(const Refusal& refusal) {
 
 void Answers::Give(uint64_t ticket) {
   NSQ_DCHECK(promised_ > 0);
-  --promised_;
+  if (--promised_ == 0) {
+    promised_bytes_ = 0;
+  } else if (!silent_) {
+    promised_bytes_ -= At(ticket).size_bytes;
+  }
   if (silent_) return;
   NSQ_DCHECK(ticket - first_ < size() && !At(ticket).given);
   At(ticket).given = true;

@@ -28,8 +28,9 @@ namespace nsq::nsqd {
 // Home: its session's; pure.
 class Answers {
  public:
-  // The next answer will be that of a publish, and given by Give with the ticket returned.
-  uint64_t Promise(Command publish);
+  // The next answer will be that of a publish of so many bytes, and given by Give with the ticket
+  // returned.
+  uint64_t Promise(Command publish, size_t size_bytes = 0);
   // The next answer.
   void Add(FrameType type, std::string_view text);
   void Add(const Refusal& refusal);
@@ -48,6 +49,8 @@ class Answers {
   bool empty() const { return first_ == next_; }
   // Tickets given out and not yet answered; they must be, also after a fatal error.
   size_t promised() const { return promised_; }
+  // ... and what was published with them. After a fatal error: until the last is answered.
+  size_t promised_bytes() const { return promised_bytes_; }
 
   // Gives the ring's memory back if it is empty.
   void Shrink();
@@ -58,6 +61,7 @@ class Answers {
     bool fatal = false;
     FrameType type{};  // a response
     Command publish = Command::kUnknown;
+    size_t size_bytes = 0;              // published
     std::unique_ptr<std::string> text;  // null: OK
   };
 
@@ -69,6 +73,7 @@ class Answers {
   uint64_t first_ = 0;
   uint64_t next_ = 0;
   size_t promised_ = 0;
+  size_t promised_bytes_ = 0;
   bool silent_ = false;  // a fatal error was said
 };
 

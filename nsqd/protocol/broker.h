@@ -21,6 +21,7 @@ namespace nsq::nsqd {
 
 class Session;
 class Topic;
+struct ClientMemory;
 
 // What a session needs of the daemon: topics, wherever they live.
 //
@@ -33,6 +34,9 @@ class Broker {
   virtual const Options& options() const = 0;
   // What clients may speak TLS by, at present; null: they may not. Valid until the turn's end.
   virtual const TlsContext* tls() const = 0;
+
+  // What the sessions of this loop hold together.
+  virtual ClientMemory& client_memory() = 0;
 
   // Publishes to a topic, which is made if it is not there; the name is valid. Bodies are copied
   // before this returns. `publisher` is answered once with `ticket`, later, on this loop.

@@ -12,6 +12,7 @@
 #include "nsqd/options.h"
 #include "nsqd/protocol/auth.h"
 #include "nsqd/protocol/broker.h"
+#include "nsqd/protocol/client_memory.h"
 #include "nsqd/queue/channel.h"
 #include "nsqd/queue/topic.h"
 
@@ -60,6 +61,7 @@ Session::Session(Broker& broker, ConnectionId id, UniqueFd fd, ConnectionPlace p
       loop_(broker.loop()),
       home_(loop_.home()),
       options_(broker.options()),
+      memory_(broker.client_memory()),
       id_(id),
       place_(std::move(place)),
       connection_(loop_, std::move(fd), this),
@@ -82,6 +84,7 @@ Session::Session(Broker& broker, MovingSession moving)
       loop_(broker.loop()),
       home_(loop_.home()),
       options_(broker.options()),
+      memory_(broker.client_memory()),
       id_(moving.id),
       place_(std::move(moving.place)),
       info_(std::move(moving.info)),
@@ -193,7 +196,9 @@ bool Session::Overloaded() const {
   const size_t share = paused_ ? 2 : 1;
   const size_t unsent = connection_.unsent_bytes();
   const size_t messages = subscription_ == nullptr ? 0 : kMaxUnsentMessages;
-  return answers_.size() >= kMaxAnswers / share || unsent >= messages + kMaxUnsentAnswers / share;
+  const size_t promised = memory_.promised_over() ? kLeastPromised : kMaxPromised;
+  return answers_.size() >= kMaxAnswers / share || answers_.promised_bytes() >= promised / share ||
+         unsent >= messages + kMaxUnsentAnswers / share;
 }
 
 void Session::PauseOrResume() {
@@ -237,6 +242,7 @@ void Session::SayAnswers() {
 
 void Session::OnPublished(uint64_t ticket, const Status& status) {
   home_.Assert();
+  const size_t promised_before = answers_.promised_bytes();
   if (status.ok()) {
     answers_.Give(ticket);
   } else {
@@ -244,6 +250,7 @@ void Session::OnPublished(uint64_t ticket, const Status& status) {
     NSQ_LOG(kError, "[", info_.remote_address, "] - ", refusal.text);
     answers_.Give(ticket, refusal);
   }
+  memory_.promised_bytes -= promised_before - answers_.promised_bytes();
   SayAnswers();
   if (paused_ || phase_ != Phase::kRunning) SettleSoon();
 }

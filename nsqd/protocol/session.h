@@ -35,6 +35,7 @@ class Broker;
 class Channel;
 class Topic;
 struct AuthTicket;
+struct ClientMemory;
 struct Options;
 struct Subscription;
 
@@ -71,6 +72,11 @@ class Session final : public Deferrable,
  public:
   // Answers under way before reading stops: what a client may pipeline ahead of the disk.
   static constexpr size_t kMaxAnswers = 4096;
+  // Bytes published and not answered before reading stops, at one message more than that: what a
+  // disk takes in some tens of milliseconds ...
+  static constexpr size_t kMaxPromised = size_t{8} << 20;
+  // ... and while the clients of the loop are over their budget together.
+  static constexpr size_t kLeastPromised = size_t{128} << 10;
   // Bytes that a client may leave unread before it gets no more messages ...
   static constexpr size_t kMaxUnsentMessages = size_t{1} << 20;
   // ... and, beyond those, before its commands are not read any more.
@@ -212,6 +218,7 @@ class Session final : public Deferrable,
   EventLoop& loop_;
   const Home& home_;
   const Options& options_;
+  ClientMemory& memory_;
   const ConnectionId id_;
   ConnectionPlace place_ NSQ_GUARDED_BY(home_);
 

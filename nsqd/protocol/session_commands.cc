@@ -9,6 +9,7 @@
 #include "common/wire/names.h"
 #include "nsqd/options.h"
 #include "nsqd/protocol/broker.h"
+#include "nsqd/protocol/client_memory.h"
 #include "nsqd/protocol/identify.h"
 #include "nsqd/protocol/session.h"
 #include "nsqd/queue/channel.h"
@@ -351,7 +352,11 @@ void Session::Publish(Command command, std::string_view topic,
     last_published_ = &*it;
   }
   last_published_->second += bodies.size();
-  broker_.Publish(topic, bodies, defer, this, answers_.Promise(command));
+  // They lie one behind the other in what was received.
+  const size_t size_bytes =
+      static_cast<size_t>(bodies.back().data() + bodies.back().size() - bodies.front().data());
+  memory_.promised_bytes += size_bytes;
+  broker_.Publish(topic, bodies, defer, this, answers_.Promise(command, size_bytes));
 }
 
 }  // namespace nsq::nsqd

@@ -19,6 +19,7 @@
 #include "common/event/unique_fd.h"
 #include "nsqd/options.h"
 #include "nsqd/protocol/broker.h"
+#include "nsqd/protocol/client_memory.h"
 #include "nsqd/protocol/session.h"
 #include "nsqd/queue/topic.h"
 
@@ -92,6 +93,7 @@ class TestBroker : public Broker, public TopicObserver {
   EventLoop& loop() override { return loop_; }
   const Options& options() const override { return options_; }
   const TlsContext* tls() const override { return tls_context.get(); }
+  ClientMemory& client_memory() override { return memory; }
   Options& mutable_options() { return options_; }
 
   Session* Adopt(UniqueFd fd);
@@ -125,6 +127,7 @@ class TestBroker : public Broker, public TopicObserver {
   };
   Publishing publishing = Publishing::kAnswered;
   std::vector<Published> published;  // in all but kReal
+  ClientMemory memory;
   // Answers one of `published`.
   void Answer(size_t index, const Status& status = Status());
 

@@ -275,6 +275,71 @@ TEST_F(SessionFlowTest, ProducerMayOnlyRunSoFarAheadOfTheDisk) {
   EXPECT_EQ(broker.published.back().bodies[0], std::to_string(kPublishes - 1));
 }
 
+// Bytes of the bodies a client has published that are not answered.
+size_t Unanswered(const TestBroker& broker) {
+  size_t bytes = 0;
+  for (const auto& published : broker.published) {
+    for (const std::string& body : published.bodies) {
+      if (published.publisher != nullptr) bytes += body.size();
+    }
+  }
+  return bytes;
+}
+
+TEST_F(SessionFlowTest, ProducerOfLargeMessagesIsNotReadFromAtSomeMegabytes) {
+  broker.publishing = Publishing::kHeld;
+  constexpr size_t kPublishes = 30;
+  const std::string body(1000000, 'x');
+  std::string all = "  V2";
+  for (size_t i = 0; i < kPublishes / 2; ++i) all += Pub("t", body) + Mpub("t", {body});
+  Say(all);
+  RunUntil([&] { return Unanswered(broker) >= Session::kMaxPromised; });
+  RunALittle();
+  for (size_t i = 0; i < kPublishes; ++i) {
+    EXPECT_LE(Unanswered(broker), Session::kMaxPromised + body.size());
+    RunUntil([&] { return broker.published.size() > i; });
+    if (HasFailure()) return;
+    broker.Answer(i);
+  }
+  ExpectHeard(std::vector<std::string>(kPublishes, "response OK"));
+  EXPECT_EQ(broker.memory.promised_bytes, 0u);
+}
+
+TEST_F(SessionFlowTest, ManyProducersTogetherHaveABudgetForWhatIsUnanswered) {
+  broker.publishing = Publishing::kHeld;
+  broker.memory.limit_bytes = size_t{4} << 20;
+  constexpr size_t kClients = 10;
+  const std::string body(100000, 'x');
+  for (size_t i = 1; i < kClients; ++i) Connect();
+  for (const auto& each : clients) {
+    each->Send("  V2");
+    for (int i = 0; i < 40; ++i) each->Send(Pub("t", body));
+  }
+  RunUntil([&] { return Unanswered(broker) > broker.memory.limit_bytes; });
+  for (int i = 0; i < 10; ++i) RunALittle();
+  EXPECT_LE(Unanswered(broker),
+            broker.memory.limit_bytes + kClients * (Session::kLeastPromised + body.size()));
+  // None of them waits for ever.
+  for (size_t i = 0; i < kClients * 40; ++i) {
+    RunUntil([&] { return broker.published.size() > i; });
+    if (HasFailure()) return;
+    broker.Answer(i);
+  }
+  EXPECT_EQ(broker.memory.promised_bytes, 0u);
+}
+
+TEST_F(SessionFlowTest, WhatAClientThatWasRefusedHadPublishedIsNotCountedForEver) {
+  broker.publishing = Publishing::kHeld;
+  Say("  V2" + Pub("a", "1") + Pub("a", "2") + Pub("a", "3"));
+  RunUntil([&] { return broker.published.size() == 3; });
+  broker.Answer(0, Status(Code::kUnavailable, "exiting"));
+  RunUntil([&] { return client->eof(); });
+  broker.Answer(2);
+  EXPECT_GT(broker.memory.promised_bytes, 0u);
+  broker.Answer(1);
+  EXPECT_EQ(broker.memory.promised_bytes, 0u);
+}
+
 TEST_F(SessionFlowTest, ConsumerThatDoesNotReadGetsNoMoreMessages) {
   broker.publishing = Publishing::kReal;
   broker.mutable_options().mem_queue_size = 100000;
