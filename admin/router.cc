@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/html.h"
 #include "common/http/params.h"
 #include "common/strings.h"
 
@@ -55,10 +56,7 @@ Response Redirect(const Request& request, std::string_view path, std::string_vie
   }
   response.status = 301;
   response.content_type = "text/html; charset=utf-8";
-  std::string shown;
-  for (const char c : location)
-    shown += c == '&' ? "&amp;" : c == '\'' ? "&#39;" : std::string(1, c);
-  response.body = StrCat("<a href=\"", shown, "\">Moved Permanently</a>.\n\n");
+  response.body = StrCat("<a href=\"", EscapeHtml(location), "\">Moved Permanently</a>.\n\n");
   return response;
 }
 

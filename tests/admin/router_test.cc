@@ -110,6 +110,13 @@ TEST(RouterTest, RedirectsStayOnThisHost) {
   }
 }
 
+TEST(RouterTest, AQueryIsNoMarkupInTheRedirectPage) {
+  const Response response = Ask(*MakeRouter("/"), "GET", "/ping/?a='&b=\"><script>");
+  EXPECT_EQ(response.body,
+            "<a href=\"/ping?a=&#39;&amp;b=&#34;&gt;&lt;script&gt;\">Moved Permanently</a>.\n\n");
+  EXPECT_THAT(response.headers, Contains(Pair("Location", "/ping?a='&b=\"><script>")));
+}
+
 TEST(RouterTest, EverythingLivesUnderTheBasePath) {
   const auto router = MakeRouter("/x/y");
   EXPECT_EQ(Ask(*router, "GET", "/x/y").body, "GET /");
