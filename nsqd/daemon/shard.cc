@@ -52,31 +52,29 @@ struct Shard::PublishAnswers : Letter {
   std::vector<Answer> answers;
 };
 
-// Stands for the publishers of a PublishBatch at its topics' home.
+// Stands for the publishers of a PublishBatch at its topics' home. What is answered in one turn
+// leaves with its mail: one topic that waits for the disk holds up no other.
 class Shard::RemoteBatch : public Publisher {
  public:
-  RemoteBatch(Shard* here, Shard* from, const std::vector<PublishBatch::Item>& items)
-      : here_(here), from_(from), left_(items.size()) {
-    answers_->answers.reserve(items.size());
-    for (const PublishBatch::Item& item : items) {
-      answers_->answers.push_back({item.publisher, item.ticket, Status()});
-    }
-  }
+  RemoteBatch(Shard* here, Shard* from, std::vector<PublishBatch::Item> items)
+      : here_(here), from_(from), items_(std::move(items)), left_(items_.size()) {}
 
   void OnPublished(uint64_t ticket, const Status& status) override {
-    answers_->answers[ticket].status = status;
-    if (--left_ > 0) return;
-    from_->loop_.Post(std::move(answers_));
-    here_->OnBatchAnswered(this);
+    const PublishBatch::Item& item = items_[ticket];
+    here_->AnswersFor(from_->index_, left_)
+        .answers.push_back({item.publisher, item.ticket, status});
+    if (--left_ == 0) here_->OnBatchAnswered(this);
   }
+
+  const std::vector<PublishBatch::Item>& items() const { return items_; }
 
   size_t index = 0;  // in remote_batches_
 
  private:
   Shard* const here_;
   Shard* const from_;
+  const std::vector<PublishBatch::Item> items_;
   size_t left_;
-  std::unique_ptr<PublishAnswers> answers_ = std::make_unique<PublishAnswers>();
 };
 
 struct Shard::AdoptSession : Letter {
@@ -451,12 +449,27 @@ Shard::PublishBatch& Shard::BatchFor(size_t shard) {
   return *outgoing_[shard];
 }
 
+Shard::PublishAnswers& Shard::AnswersFor(size_t shard, size_t expected) {
+  home_.Assert();
+  answering_.resize(world_.shards.size());
+  if (answering_[shard] == nullptr) {
+    answering_[shard] = std::make_unique<PublishAnswers>();
+    answering_[shard]->answers.reserve(expected);
+    loop_.AtTurnEnd(TurnPhase::kMail, &mail_task_);
+  }
+  return *answering_[shard];
+}
+
 void Shard::SendMail() {
   home_.Assert();
   for (auto& batch : outgoing_) {
     if (batch == nullptr) continue;
     EventLoop& there = batch->to->loop_;
     there.Post(std::move(batch));
+  }
+  for (size_t shard = 0; shard < answering_.size(); ++shard) {
+    if (answering_[shard] == nullptr) continue;
+    world_.shards[shard]->loop_.Post(std::move(answering_[shard]));
   }
   for (auto& reply : acted_) {
     EventLoop& there = reply->to->loop_;
@@ -467,13 +480,15 @@ void Shard::SendMail() {
 
 void Shard::AcceptBatch(PublishBatch& batch) {
   home_.Assert();
-  remote_batches_.push_back(std::make_unique<RemoteBatch>(this, batch.from, batch.items));
+  remote_batches_.push_back(
+      std::make_unique<RemoteBatch>(this, batch.from, std::move(batch.items)));
   RemoteBatch* const publisher = remote_batches_.back().get();
   publisher->index = remote_batches_.size() - 1;
   std::string_view rest = batch.bytes;
   std::vector<std::string_view> bodies;
-  for (size_t i = 0; i < batch.items.size(); ++i) {
-    const PublishBatch::Item& item = batch.items[i];
+  // Nothing is answered from inside Accept: the batch stays.
+  for (size_t i = 0; i < publisher->items().size(); ++i) {
+    const PublishBatch::Item& item = publisher->items()[i];
     bodies.clear();
     for (size_t k = 0; k < item.bodies; ++k) {
       const size_t size = batch.sizes[item.first_body + k];
@@ -589,6 +604,7 @@ void Shard::CloseTopics() {
   sync();
   for (std::thread& helper : helpers) helper.join();
   for (Topic* const topic : topics) topic->FinishClose();
+  SendMail();  // what was answered by that: there may be no turn's end any more
 }
 
 // --- questions from the HTTP API

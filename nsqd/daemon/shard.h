@@ -63,8 +63,8 @@ struct ShardWorld {
 //
 // Home: its loop.
 // Across loops: publishes leave in one PublishBatch a turn for each other loop and are answered by
-// one PublishAnswers; a SUB takes the whole session to its topic's home; questions (actions,
-// statistics) are a letter each way, matched by number.
+// a PublishAnswers for each turn in which some of it is; a SUB takes the whole session to its
+// topic's home; questions (actions, statistics) are a letter each way, matched by number.
 class Shard : public Broker, private TopicObserver {
  public:
   Shard(EventLoop& loop, ShardWorld& world, size_t index);
@@ -164,6 +164,8 @@ class Shard : public Broker, private TopicObserver {
   void PublishHere(std::string_view topic, std::span<const std::string_view> bodies, Duration defer,
                    Publisher* publisher, uint64_t ticket) NSQ_REQUIRES(home_);
   PublishBatch& BatchFor(size_t shard) NSQ_REQUIRES(home_);
+  // What leaves for that shard with this turn's mail; `expected`: room to begin with.
+  PublishAnswers& AnswersFor(size_t shard, size_t expected);
   void AcceptBatch(PublishBatch& batch);
   void OnBatchAnswered(RemoteBatch* batch);
   void AcceptSession(MovingSession moving, const std::string& topic, const std::string& channel);
@@ -205,7 +207,8 @@ class Shard : public Broker, private TopicObserver {
   uint64_t next_connection_ NSQ_GUARDED_BY(home_) = 0;
   std::unordered_map<Session*, std::unique_ptr<Session>> sessions_ NSQ_GUARDED_BY(home_);
   std::vector<std::unique_ptr<RemoteBatch>> remote_batches_ NSQ_GUARDED_BY(home_);
-  std::vector<std::unique_ptr<PublishBatch>> outgoing_ NSQ_GUARDED_BY(home_);  // by shard
+  std::vector<std::unique_ptr<PublishBatch>> outgoing_ NSQ_GUARDED_BY(home_);     // by shard
+  std::vector<std::unique_ptr<PublishAnswers>> answering_ NSQ_GUARDED_BY(home_);  // by shard
 
   std::vector<std::unique_ptr<ActReply>> acted_ NSQ_GUARDED_BY(home_);  // answers to send
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -89,6 +90,23 @@ class ShardTest : public testing::Test {
     }
     return topics;
   }
+  // The pool's only thread does nothing until GoOn.
+  struct Hung {
+    void GoOn() { go_on.set_value(); }
+    std::promise<void> go_on;
+  };
+  std::shared_ptr<Hung> HangPool() {
+    struct Hang : Job {
+      void Run() noexcept override { wait.wait(); }
+      void Open() noexcept override {}
+      std::future<void> wait;
+    };
+    auto hung = std::make_shared<Hung>();
+    auto job = std::make_unique<Hang>();
+    job->wait = hung->go_on.get_future();
+    pool_->Submit(std::move(job), loops_[0].get());
+    return hung;
+  }
   uint64_t LettersOf(size_t loop) { return loops_[loop]->stats().letters; }
 
   Options options_;
@@ -152,6 +170,25 @@ TEST_F(ShardTest, ATurnsPublishesForOneLoopAreOneLetter) {
   EXPECT_EQ(LettersOf(0) - there, 1u);
   EXPECT_EQ(LettersOf(1) - back, 1u);
   EXPECT_EQ(answers_.statuses, std::vector<std::string>(101, "ok"));
+}
+
+TEST_F(ShardTest, ATopicThatWaitsForTheDiskHoldsUpNoOther) {
+  Publish(0, "slow", "1");
+  Publish(0, "quick", "1");
+  Turns();
+  Act(0, TopicAction::kTopicDurabilityFsync, "slow");
+  Turns();
+  answers_.statuses.clear();
+  ticket_ = 0;
+  const auto hung = HangPool();
+  Publish(1, "slow", "2");
+  Publish(1, "quick", "2");
+  Publish(1, "slow", "3");
+  Turns();
+  EXPECT_THAT(answers_.statuses, ElementsAre("", "ok"));
+  hung->GoOn();
+  while (answers_.statuses.size() < 3 || answers_.statuses[0].empty()) Turns(1);
+  EXPECT_THAT(answers_.statuses, ElementsAre("ok", "ok", "ok"));
 }
 
 TEST_F(ShardTest, ATopicThatCannotBeMadeRefusesItsPublishesWhereverTheyComeFrom) {
