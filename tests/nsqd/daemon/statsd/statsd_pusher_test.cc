@@ -21,11 +21,21 @@ namespace {
 // A statsd daemon on a real socket; loop and pool are real too, the figures are not.
 class StatsdPusherTest : public testing::Test {
  protected:
-  StatsdPusherTest() : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
-    sockaddr_in here{};
-    here.sin_family = AF_INET;
-    here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<sockaddr*>(&here), sizeof here), 0);
+  StatsdPusherTest() {
+    // Where the pusher will send to: by the system, localhost is 127.0.0.1 or ::1 first.
+    const auto found = ResolveHost(*ParseAddress("localhost:0"));
+    const bool is_v6 = found.ok() && found->front().host == "::1";
+    socket_ = UniqueFd(
+        ::socket(is_v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    sockaddr_in v4{};
+    v4.sin_family = AF_INET;
+    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    sockaddr_in6 v6{};
+    v6.sin6_family = AF_INET6;
+    v6.sin6_addr = in6addr_loopback;
+    EXPECT_EQ(is_v6 ? ::bind(socket_.get(), reinterpret_cast<sockaddr*>(&v6), sizeof v6)
+                    : ::bind(socket_.get(), reinterpret_cast<sockaddr*>(&v4), sizeof v4),
+              0);
     target_.address = StrCat("localhost:", BoundPort(socket_.get()));
     target_.interval = milliseconds(1050);  // the last second is spare
     target_.memory = false;
