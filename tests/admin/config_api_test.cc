@@ -21,7 +21,7 @@ class ConfigApiTest : public testing::Test {
     EXPECT_EQ(config.Load(arguments, &out, &err), std::nullopt);
     api.AddRoutes(&router);
   }
-  ~ConfigApiTest() override { SetLogLevel(level_before); }
+  void TearDown() override { SetLogLevel(level_before); }
 
   Response Ask(const std::string& method, const std::string& option, const std::string& body = "",
                const std::string& peer = "127.0.0.1:5") {
