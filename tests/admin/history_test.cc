@@ -68,9 +68,9 @@ TEST_F(HistoryTest, OfTheClusterAndOfWhatHeldMessages) {
 TEST_F(HistoryTest, OfOneTopicOrNodeEverything) {
   Report(1);
   const Json topic = Ask("t");
-  EXPECT_EQ(topic["topics"]["t"]["depth"], Json({0}));
+  EXPECT_EQ(topic["topics"]["t"]["depth"], Json::array({0}));
   EXPECT_EQ(topic["topics"]["t"]["channels"]["c"]["latency"], Json({7})) << "highest percentile";
-  EXPECT_EQ(topic["topics"]["t"]["channels"]["idle"]["depth"], Json({0}));
+  EXPECT_EQ(topic["topics"]["t"]["channels"]["idle"]["depth"], Json::array({0}));
   EXPECT_FALSE(topic.contains("total"));
   EXPECT_EQ(Ask("", "a:1")["nodes"]["a:1"]["depth"], Json({1}));
   EXPECT_TRUE(Ask("none")["topics"].empty());

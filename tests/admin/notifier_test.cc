@@ -14,7 +14,6 @@ namespace nsq::admin {
 namespace {
 
 using testing::ElementsAre;
-using testing::HasSubstr;
 
 // As nsqadmin 1.3.0 posted it.
 TEST(NotifierTest, SaysWhatNsqadminSays) {

@@ -7,10 +7,8 @@ namespace nsq::admin {
 namespace {
 
 using testing::ElementsAre;
-using testing::Field;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::Property;
 
 // A healthy cluster: one lookupd, one node, one topic, one channel with one consumer.
 ClusterReport Healthy() {
