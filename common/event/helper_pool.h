@@ -20,7 +20,14 @@ struct Job : Letter {
   virtual void Run() noexcept = 0;
 };
 
-// A few threads that may block.
+// Who is held up while a job waits for its turn.
+enum class Lane {
+  kAwaited,     // a client or a reader
+  kBackground,  // nobody
+};
+
+// A few threads that may block. One of them is always left for what is awaited, and that goes
+// first; but every few jobs one of the background is taken, so that it gets on under any load.
 //
 // Home: any thread. Letters to a loop that no longer runs are destroyed with its mailbox, so the
 // pool goes before the loops.
@@ -36,7 +43,7 @@ class HelperPool {
   ~HelperPool();
 
   // `reply_to` outlives the pool.
-  void Submit(std::unique_ptr<Job> job, EventLoop* reply_to);
+  void Submit(std::unique_ptr<Job> job, EventLoop* reply_to, Lane lane = Lane::kAwaited);
 
  private:
   struct Shared;

@@ -86,6 +86,8 @@ MemoryTrimmer::MemoryTrimmer(EventLoop& loop, HelperPool& pool)
 
 MemoryTrimmer::~MemoryTrimmer() { state_->trimmer = nullptr; }
 
-void MemoryTrimmer::OnTimer() { pool_.Submit(std::make_unique<LookJob>(state_), &loop_); }
+void MemoryTrimmer::OnTimer() {
+  pool_.Submit(std::make_unique<LookJob>(state_), &loop_, Lane::kBackground);
+}
 
 }  // namespace nsq::nsqd

@@ -747,7 +747,7 @@ void Shard::BackupHere(Shard* from, uint64_t number, const std::string& path) {
     }
     if (*backup != nullptr) job->topics.push_back(std::move(*backup));
   }
-  world_.pool.Submit(std::move(job), &loop_);
+  world_.pool.Submit(std::move(job), &loop_, Lane::kBackground);
 }
 
 void Shard::OnBackedUp(uint64_t number, const Backend::BackupResult& part) {

@@ -309,7 +309,7 @@ void Topic::CompactJournal() {
   auto job = std::make_unique<CompactJob>();
   job->handle = handle_;
   job->rewrite = journal_->BeginCompaction(Snapshot(false));
-  world_.pool.Submit(std::move(job), &loop_);
+  world_.pool.Submit(std::move(job), &loop_, Lane::kBackground);
 }
 
 void Topic::OnCompacted(std::unique_ptr<JournalRewrite> done) {

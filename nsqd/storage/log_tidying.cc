@@ -66,7 +66,7 @@ void SegmentedLog::TidyNow() {
     remove->paths.push_back(PathOf(segment->first));
     return true;
   });
-  if (!remove->paths.empty()) pool_.Submit(std::move(remove), &loop_);
+  if (!remove->paths.empty()) pool_.Submit(std::move(remove), &loop_, Lane::kBackground);
   StartCopy();
 }
 
@@ -149,7 +149,7 @@ void SegmentedLog::SubmitCopy(size_t from, size_t to, bool everything) {
     if (!everything) listener_->ListWanted({segment.first, segment.end}, &copy.wanted);
   }
   copying_ = true;
-  pool_.Submit(std::move(job), &loop_);
+  pool_.Submit(std::move(job), &loop_, Lane::kBackground);
 }
 
 void SegmentedLog::OnCopied(std::unique_ptr<SegmentCopy> done) {
@@ -178,7 +178,7 @@ void SegmentedLog::FinishCopy() {
       auto remove = std::make_unique<RemoveSegments>();
       remove->files = &files_;
       remove->paths.push_back(options_.dir + "/" + CopyName(done->sources.front().first));
-      pool_.Submit(std::move(remove), &loop_);
+      pool_.Submit(std::move(remove), &loop_, Lane::kBackground);
     }
   }
   for (const auto& segment : segments_) {
@@ -244,7 +244,7 @@ Status SegmentedLog::PutCopyInPlace(const SegmentCopy& done) {
           " bytes became ", done.size_bytes);
   *first = std::move(copy);
   segments_.erase(first + 1, first + count);
-  pool_.Submit(std::move(remove), &loop_);
+  pool_.Submit(std::move(remove), &loop_, Lane::kBackground);
   return Status();
 }
 

@@ -373,7 +373,9 @@ std::unique_ptr<SyncFiles> SegmentedLog::MakeSync() {
 void SegmentedLog::SubmitSync() {
   std::unique_ptr<SyncFiles> job = MakeSync();
   syncing_ = true;
-  pool_.Submit(std::move(job), &loop_);
+  // At other levels the answers have been given.
+  const Lane lane = durability_ == Durability::kFsync ? Lane::kAwaited : Lane::kBackground;
+  pool_.Submit(std::move(job), &loop_, lane);
 }
 
 LogPlace SegmentedLog::written_place() const {
@@ -488,7 +490,7 @@ void SegmentedLog::RemoveDeadSegments() {
   job->files = &files_;
   for (size_t i = 0; i < dead; ++i) job->paths.push_back(PathOf(segments_[i]->first));
   segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(dead));
-  pool_.Submit(std::move(job), &loop_);
+  pool_.Submit(std::move(job), &loop_, Lane::kBackground);
 }
 
 // --- memory

@@ -2,11 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <future>
 #include <memory>
+#include <mutex>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "common/event/event_loop.h"
 
@@ -53,6 +57,69 @@ TEST(HelperPoolTest, DestroyingItRunsWhatWasSubmitted) {
   EXPECT_EQ(run, 50);
   loop.RunOnce(false);
   EXPECT_EQ(opened, 50);
+}
+
+// Says when it has begun, and ends when it is told to.
+struct GatedJob : Job {
+  GatedJob(std::string n, std::shared_future<void> g, std::vector<std::string>* l, std::mutex* m)
+      : name(std::move(n)), gate(std::move(g)), begun(l), mutex(m) {}
+  void Run() noexcept override {
+    {
+      const std::lock_guard<std::mutex> lock(*mutex);
+      begun->push_back(name);
+    }
+    gate.wait();
+  }
+  void Open() noexcept override {}
+  const std::string name;
+  const std::shared_future<void> gate;
+  std::vector<std::string>* const begun;
+  std::mutex* const mutex;
+};
+
+struct LanesTest : testing::Test {
+  void Submit(HelperPool& pool, const std::string& name, Lane lane,
+              const std::shared_future<void>& until) {
+    pool.Submit(std::make_unique<GatedJob>(name, until, &begun, &mutex), &loop, lane);
+  }
+  size_t Begun() {
+    const std::lock_guard<std::mutex> lock(mutex);
+    return begun.size();
+  }
+
+  EventLoop loop{"test loop"};
+  std::mutex mutex;
+  std::vector<std::string> begun;
+  std::promise<void> end;
+  const std::shared_future<void> ended = end.get_future().share();
+};
+
+TEST_F(LanesTest, WhatIsAwaitedFindsAThreadHoweverMuchIsInTheBackground) {
+  {
+    HelperPool pool(3);
+    for (int i = 0; i < 10; ++i) Submit(pool, "background", Lane::kBackground, ended);
+    while (Begun() < 2) std::this_thread::yield();
+    Submit(pool, "awaited", Lane::kAwaited, ended);
+    while (Begun() < 3) std::this_thread::yield();
+    end.set_value();
+  }
+  EXPECT_EQ(begun[2], "awaited");
+  EXPECT_EQ(begun.size(), 11u) << "the background is worked off too";
+}
+
+TEST_F(LanesTest, TheBackgroundGetsOnHoweverMuchIsAwaited) {
+  {
+    HelperPool pool(1);
+    Submit(pool, "first", Lane::kAwaited, ended);
+    while (Begun() < 1) std::this_thread::yield();
+    for (int i = 0; i < 2; ++i) Submit(pool, "background", Lane::kBackground, ended);
+    for (int i = 0; i < 30; ++i) Submit(pool, "awaited", Lane::kAwaited, ended);
+    end.set_value();
+  }
+  ASSERT_EQ(begun.size(), 33u);
+  EXPECT_EQ(begun[1], "awaited") << "it goes first";
+  const auto half = begun.begin() + 20;
+  EXPECT_EQ(std::count(begun.begin(), half, "background"), 2);
 }
 
 // As one that asks a name server which does not answer.
