@@ -58,7 +58,8 @@ Result<std::unique_ptr<Daemon>> Daemon::Start(EventLoop& loop, const DaemonOptio
   std::unique_ptr<Daemon> daemon(new Daemon(loop, options.registrations));
   daemon->tcp_address_ = LocalAddress(tcp->get());
   daemon->http_address_ = LocalAddress(http->get());
-  daemon->v1_server_.emplace(loop, std::move(*tcp), &daemon->db_, std::move(identity));
+  daemon->v1_server_.emplace(loop, std::move(*tcp), &daemon->db_, std::move(identity),
+                             options.identify_time);
   daemon->http_server_.Listen(std::move(*http));
   NSQ_LOG(kInfo, "TCP: listening on ", daemon->tcp_address_);
   NSQ_LOG(kInfo, "HTTP: listening on ", daemon->http_address_);

@@ -20,6 +20,7 @@ struct DaemonOptions {
   std::string tcp_address = "0.0.0.0:4160";
   std::string http_address = "0.0.0.0:4161";
   std::string broadcast_address;
+  Duration identify_time = V1Server::kIdentifyTime;  // no flag: nobody needs longer
   RegistrationDb::Options registrations;
 };
 

@@ -59,6 +59,10 @@ class SessionV1 {
   // The connection is gone: `why` is for the log. Nothing after the end.
   void End(std::string_view why);
 
+  bool identified() const {
+    home_.Assert();
+    return identified_;
+  }
   bool ended() const {
     home_.Assert();
     return state_ == State::kEnded;

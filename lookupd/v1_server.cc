@@ -5,6 +5,7 @@
 
 #include "common/event/address.h"
 #include "common/event/connection.h"
+#include "common/event/timer.h"
 #include "common/log.h"
 #include "common/strings.h"
 #include "lookupd/session_v1.h"
@@ -27,7 +28,10 @@ class V1Server::Client : public Connection::Handler, public Deferrable {
         id_(id),
         session_(server->home_, server->db_, server->identity_, id, std::move(remote_address)),
         connection_(server->loop_, std::move(fd), this),
-        resume_(&connection_) {}
+        resume_(&connection_),
+        identify_timer_(server_->loop_, [this] { OnIdentifyTime(); }) {
+    identify_timer_.ArmAfter(server_->identify_time_);
+  }
 
   void Close(std::string_view why) {
     connection_.Close();
@@ -42,6 +46,7 @@ class V1Server::Client : public Connection::Handler, public Deferrable {
       connection_.CloseAfterFlush();
       return data.size();
     }
+    if (session_.identified()) identify_timer_.Cancel();
     connection_.FlushAtTurnEnd();
     if (connection_.unsent_bytes() > kMaxUnsentBytes) connection_.FlushNow();
     if (connection_.closed()) return data.size();
@@ -75,6 +80,11 @@ class V1Server::Client : public Connection::Handler, public Deferrable {
   }
 
  private:
+  void OnIdentifyTime() {
+    Close("no IDENTIFY in time");
+    server_->Forget(id_);
+  }
+
   struct ResumeTask : TurnTask {
     explicit ResumeTask(Connection* c) : connection(c) {}
     void AtTurnEnd() noexcept override { connection->ResumeReading(); }
@@ -86,13 +96,16 @@ class V1Server::Client : public Connection::Handler, public Deferrable {
   SessionV1 session_;
   Connection connection_;
   ResumeTask resume_;
+  Timer identify_timer_;
 };
 
-V1Server::V1Server(EventLoop& loop, UniqueFd fd, RegistrationDb* db, Identity identity)
+V1Server::V1Server(EventLoop& loop, UniqueFd fd, RegistrationDb* db, Identity identity,
+                   Duration identify_time)
     : loop_(loop),
       home_(loop.home()),
       db_(db),
       identity_(std::move(identity)),
+      identify_time_(identify_time),
       listener_(loop, std::move(fd), [this](UniqueFd accepted) { OnAccept(std::move(accepted)); }) {
 }
 

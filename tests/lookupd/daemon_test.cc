@@ -55,6 +55,7 @@ class DaemonTest : public testing::Test {
     options.http_address = "127.0.0.1:0";
     options.broadcast_address = "lookup";
     options.registrations = registrations;
+    options.identify_time = identify_time_;
     auto started = Daemon::Start(loop_, options);
     ASSERT_TRUE(started.ok()) << started.status().ToString();
     daemon_ = std::move(*started);
@@ -152,6 +153,7 @@ class DaemonTest : public testing::Test {
   }
 
   EventLoop loop_{"test loop"};
+  Duration identify_time_ = V1Server::kIdentifyTime;
   std::unique_ptr<Daemon> daemon_;
 };
 
@@ -461,6 +463,21 @@ TEST_F(DaemonTest, MetricsCountTheDirectory) {
   EXPECT_EQ(page.Find("nsq_lookupd_topic_channels", {{"topic", "a"}}), 1);
   EXPECT_EQ(page.Find("nsq_lookupd_topic_producers", {{"topic", "b#ephemeral"}}), 0);
   EXPECT_EQ(page.Find("nsq_loop_connections", {{"loop", "0"}}), 1) << "the one that asks";
+}
+
+TEST_F(DaemonTest, WhoDoesNotIdentifyItselfInTimeIsClosed) {
+  identify_time_ = milliseconds(300);
+  Start();
+  const UniqueFd nsqd = ConnectTcp();
+  Send(nsqd, "  V1" + Identify());
+  const UniqueFd silent = ConnectTcp();
+  const UniqueFd slow = ConnectTcp();
+  Send(slow, "  V1IDENTIFY\n");
+  EXPECT_EQ(Receive(silent), "<EOF>");
+  EXPECT_EQ(Receive(slow), "<EOF>");
+  Send(nsqd, "PING\n");
+  EXPECT_THAT(Receive(nsqd, Framed("OK").size()), Not(HasSubstr("<EOF>")));
+  EXPECT_THAT(Get("/nodes"), HasSubstr("\"broadcast_address\":\"node\""));
 }
 
 TEST_F(DaemonTest, PprofSaysWhatThereIs) {
