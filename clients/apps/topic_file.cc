@@ -5,13 +5,16 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
 #include <utility>
 
 #include "clients/apps/file_name.h"
+#include "clients/apps/left_behind.h"
 #include "common/check.h"
 #include "common/config/duration.h"
 #include "common/strings.h"
@@ -83,6 +86,21 @@ Status CopyAcross(const std::string& from, const std::string& to) {
     status = ErrnoStatus(errno, "link " + to);
   ::unlink(copy.c_str());
   return status;
+}
+
+// kExists: there is a file `to`.
+Status LinkOrCopy(const std::string& from, const std::string& to) {
+  if (::link(from.c_str(), to.c_str()) == 0) return Status();
+  return errno == EXDEV ? CopyAcross(from, to) : ErrnoStatus(errno, "link " + to);
+}
+
+// Whether this is the file's only open descriptor anywhere: the kernel grants a lease then. Kept
+// until it is closed, so that two that start at once do not both finish a file. File systems
+// without leases: nobody knows, so no.
+bool NobodyElseHas(int fd) {
+  // Whoever opens it meanwhile waits; we are told by a signal that does nothing.
+  ::fcntl(fd, F_SETSIG, SIGURG);
+  return ::fcntl(fd, F_SETLEASE, F_WRLCK) == 0;
 }
 
 }  // namespace
@@ -165,7 +183,64 @@ Status TopicFile::Open(WallTime now, SteadyTime steady) {
     revision_ = 0;
   }
   opened_ = steady;
-  return OpenNext();
+  const Status opened = OpenNext();
+  if (opened.ok() && !std::exchange(looked_for_left_, true)) FinishLeftBehind();
+  return opened;
+}
+
+// Nothing that goes wrong here keeps new messages from being archived.
+void TopicFile::FinishLeftBehind() {
+  if (!options_.NeedsRevision()) return;  // the file is the same again, and appended to
+  const std::string folder = FolderOf(path_);
+  const std::string own = fs::path(path_).filename().string();
+  std::string format = fs::path(options_.name_format).filename().string();
+  if (options_.gzip && !format.ends_with(".gz")) format += ".gz";
+  std::vector<std::string> names = FilesLike(folder, format);
+  std::erase(names, own);
+  if (options_.work_dir == options_.output_dir) {
+    if (!options_.gzip || names.empty()) return;
+    names.erase(names.begin(), names.end() - 1);
+  }
+  for (const std::string& name : names) FinishOne(folder, name);
+}
+
+void TopicFile::FinishOne(const std::string& folder, const std::string& name) {
+  const std::string path = (fs::path(folder) / name).string();
+  const UniqueFd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
+  if (!fd.valid() || !NobodyElseHas(fd.get())) return;
+  struct stat file {};
+  const Result<int64_t> whole = WholeBytes(fd.get(), options_.gzip);
+  if (!whole.ok() || ::fstat(fd.get(), &file) != 0) return;
+  const bool in_work = options_.work_dir != options_.output_dir;
+  if (*whole == 0) {
+    if (!in_work) return;  // whatever it is
+    log_(LogLevel::kWarn, "removing " + path + ", left behind with nothing whole in it");
+    ::unlink(path.c_str());
+    return;
+  }
+  if (*whole < file.st_size) {
+    log_(LogLevel::kWarn, StrCat(path, " was left behind torn; cutting off its last ",
+                                 file.st_size - *whole, " bytes"));
+    if (::ftruncate(fd.get(), *whole) != 0) return;
+  }
+  if (::fsync(fd.get()) != 0 || !in_work) return;
+  std::string format = fs::path(options_.name_format).filename().string();
+  if (options_.gzip && !format.ends_with(".gz")) format += ".gz";
+  const auto parts = MatchName(format, name);
+  const fs::path below = fs::path(folder).lexically_relative(options_.work_dir);
+  std::string target = (fs::path(options_.output_dir) / below / name).lexically_normal().string();
+  for (int revision = parts->revision + 1;; ++revision) {
+    if (!MakeFolders(target).ok()) return;
+    const Status linked = LinkOrCopy(path, target);
+    if (linked.ok()) break;
+    if (linked.code() != Code::kExists) {
+      log_(LogLevel::kWarn, StrCat("cannot finish ", path, ": ", linked.detail()));
+      return;
+    }
+    target = (fs::path(target).parent_path() / parts->WithRevision(revision)).string();
+  }
+  log_(LogLevel::kInfo, StrCat("moving file left behind ", path, " to ", target));
+  if (SyncFolder(FolderOf(target)).ok()) ::unlink(path.c_str());
 }
 
 Status TopicFile::OpenNext() {
@@ -273,10 +348,7 @@ Status TopicFile::MoveToOutput() {
   log_(LogLevel::kInfo, StrCat("moving finished file ", path_, " to ", wanted));
   for (std::string target = wanted;; target = PathOf(options_.output_dir)) {
     if (const Status made = MakeFolders(target); !made.ok()) return made;
-    Status linked;
-    if (::link(path_.c_str(), target.c_str()) != 0) {
-      linked = errno == EXDEV ? CopyAcross(path_, target) : ErrnoStatus(errno, "link " + target);
-    }
+    const Status linked = LinkOrCopy(path_, target);
     if (linked.code() == Code::kExists) {
       log_(LogLevel::kWarn, "destination file already exists: " + target);
       ++revision_;

@@ -35,6 +35,10 @@ struct TopicFileOptions {
 // members, one for each Sync: whatever happens after a Sync, what is before it can be read. With a
 // work-dir a file moves to the output-dir when it is closed, whole, and never over another one.
 //
+// The first Open looks for what a killed process has left, and nobody has open any more: with a
+// work-dir such files are cut to what was synced and moved to the output-dir; without, the latest
+// gzip file is cut.
+//
 // After an error nothing that was written since the last Sync counts; it is cut off again if the
 // disk lets us.
 //
@@ -70,6 +74,8 @@ class TopicFile {
   Status FlushBuffer();
   Status EndMember();
   Status MoveToOutput();
+  void FinishLeftBehind();
+  void FinishOne(const std::string& folder, const std::string& name);
   Status Fail(Status why);
 
   const TopicFileOptions options_;
@@ -83,6 +89,7 @@ class TopicFile {
   int64_t synced_bytes_ = 0;   // of the file as it is on the disk
   int64_t written_bytes_ = 0;  // and as the kernel has it
   bool folder_synced_ = false;
+  bool looked_for_left_ = false;
   std::string buffer_;                  // to be written to the file
   std::unique_ptr<Deflater> deflater_;  // while a member is open
 };

@@ -7,6 +7,7 @@
 
 #include "clients/apps/file_name.h"
 #include "clients/apps/json_filter.h"
+#include "clients/apps/left_behind.h"
 #include "clients/apps/pieces.h"
 #include "clients/apps/timer_metrics.h"
 #include "clients/apps/url_template.h"
@@ -27,6 +28,24 @@ TEST(FileNameTest, DatetimeKnowsItsLettersAndKeepsTheRest) {
   EXPECT_EQ(FormatDatetime("%Y-%m-%d_%H %I:%M:%S %p %B %b %A %a %y %Z %z %%", time),
             "2026-11-02_15 03:04:05 PM November Nov Monday Mon 26 UTC +0000 %");
   EXPECT_EQ(FormatDatetime("x2006 Jan2 15 %j%e%", time), "x2006 Jan2 15 %j%e%");
+}
+
+TEST(LeftBehindNameTest, FindsTheRevision) {
+  const auto revision = [](std::string_view format, std::string_view name) {
+    const auto parts = MatchName(format, name);
+    return parts ? parts->revision : -1;
+  };
+  constexpr std::string_view kUsual = "t.vm<REV>.<DATETIME>.log";
+  EXPECT_EQ(revision(kUsual, "t.vm-000012.2026-11-20_22.log"), 12);
+  EXPECT_EQ(revision(kUsual, "t.vm-1234567.x.log"), 1234567);
+  EXPECT_EQ(revision("<DATETIME><REV>", "2026-11-20-000003"), 3);
+  EXPECT_EQ(revision("a<REV>b", "a-000000b"), 0);
+  for (const char* other : {"t.vm.2026.log", "t.vm-00012.x.log", "t.vm-000012.x.log.gz", "",
+                            "u.vm-000012.x.log", "t.vm-00001a.x.log", "t.vm-000012"}) {
+    EXPECT_EQ(revision(kUsual, other), -1) << other;
+  }
+  EXPECT_EQ(revision("t.<DATETIME>", "t.x"), -1) << "no revision at all";
+  EXPECT_EQ(MatchName(kUsual, "t.vm-000012.x.log")->WithRevision(7), "t.vm-000007.x.log");
 }
 
 TEST(PiecesTest, CutsAcrossReadsAndKeepsTheLast) {

@@ -1,5 +1,6 @@
 #include "clients/apps/topic_file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <zlib.h>
@@ -10,6 +11,8 @@
 #include <map>
 #include <string>
 #include <vector>
+
+#include "common/event/unique_fd.h"
 
 namespace nsq::apps {
 namespace {
@@ -235,6 +238,93 @@ TEST_F(TopicFileTest, AFinishedFileMovesAndAnotherBegins) {
   }
   EXPECT_EQ(Output(), (Files{{"t-000000.fixed.log", "one\n"}, {"t-000001.fixed.log", "two\n"}}));
   EXPECT_TRUE(FilesIn(options_.work_dir).empty());
+}
+
+// What a killed process has left.
+class LeftBehindTest : public TopicFileTest {
+ protected:
+  void SetUp() override {
+    const fs::path probe = folder_ / "probe";
+    const UniqueFd fd(::open(probe.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (::fcntl(fd.get(), F_SETLEASE, F_WRLCK) != 0) GTEST_SKIP() << "no leases here";
+  }
+  // Writes and syncs "one", then as much of "two" as is in a file when its writer is killed.
+  std::string Leave() {
+    TopicFile file = Make();
+    EXPECT_TRUE(file.Open(kWall, kSteady).ok());
+    EXPECT_TRUE(file.Write("one").ok() && file.Sync().ok());
+    std::ofstream(file.path(), std::ios::binary | std::ios::app)
+        << (options_.gzip ? std::string("\x1f\x8b\x08\0\0", 5) : "tw");
+    return file.path();
+  }
+  void Begin(const std::string& datetime) {
+    options_.datetime_format = datetime;
+    TopicFile file = Make();
+    EXPECT_TRUE(file.Open(kWall, kSteady).ok());
+    EXPECT_TRUE(file.Write("three").ok() && file.Close().ok());
+  }
+  size_t Rest(const std::string& name) {
+    size_t members = 0;
+    size_t rest = 0;
+    Gunzip(Output()[name], &members, &rest);
+    return rest;
+  }
+};
+
+TEST_F(LeftBehindTest, AWorkFileIsCutToWhatWasSyncedAndFinished) {
+  options_.work_dir = (folder_ / "work").string();
+  Leave();
+  Begin("later");
+  EXPECT_EQ(Output(), (Files{{"t-000000.fixed.log", "one\n"}, {"t-000000.later.log", "three\n"}}));
+  EXPECT_TRUE(FilesIn(options_.work_dir).empty());
+  EXPECT_TRUE(Said("cutting off its last 2 bytes"));
+}
+
+TEST_F(LeftBehindTest, SoIsAGzipFileAlsoOfTheSameHour) {
+  options_.work_dir = (folder_ / "work").string();
+  options_.gzip = true;
+  Leave();
+  Begin("fixed");
+  EXPECT_TRUE(FilesIn(options_.work_dir).empty());
+  size_t members = 0;
+  EXPECT_EQ(Gunzip(Output()["t-000000.fixed.log.gz"], &members), "one\n");
+  EXPECT_EQ(Gunzip(Output()["t-000001.fixed.log.gz"], &members), "three\n");
+  EXPECT_EQ(Rest("t-000000.fixed.log.gz"), 0u);
+}
+
+TEST_F(LeftBehindTest, ItOverwritesNothing) {
+  options_.work_dir = (folder_ / "work").string();
+  Leave();
+  Write("t-000000.fixed.log", "theirs");
+  Begin("later");
+  EXPECT_EQ(Output()["t-000000.fixed.log"], "theirs");
+  EXPECT_EQ(Output()["t-000001.fixed.log"], "one\n");
+}
+
+TEST_F(LeftBehindTest, WhatSomebodyHasOpenIsHisOwn) {
+  options_.work_dir = (folder_ / "work").string();
+  const std::string path = Leave();
+  const UniqueFd somebody(::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+  Begin("later");
+  EXPECT_EQ(Contents(path), "one\ntw");
+  EXPECT_EQ(Output().size(), 1u);
+}
+
+TEST_F(LeftBehindTest, WithoutAWorkFolderTheLatestGzipFileCanBeReadToItsEnd) {
+  options_.gzip = true;
+  Leave();
+  EXPECT_GT(Rest("t-000000.fixed.log.gz"), 0u);
+  Begin("later");
+  EXPECT_EQ(Rest("t-000000.fixed.log.gz"), 0u);
+}
+
+TEST_F(LeftBehindTest, OtherFilesStayAsTheyAre) {
+  options_.work_dir = (folder_ / "work").string();
+  fs::create_directory(options_.work_dir);
+  const Files others = {{"t.fixed.log", "a"}, {"t-00.fixed.log", "b"}, {"u-000000.fixed.log", "c"}};
+  for (const auto& [name, text] : others) std::ofstream(fs::path(options_.work_dir) / name) << text;
+  Begin("later");
+  EXPECT_EQ(FilesIn(options_.work_dir), others);
 }
 
 TEST_F(TopicFileTest, AMoveNeverOverwrites) {
