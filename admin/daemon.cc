@@ -101,6 +101,7 @@ struct Daemon::Parts {
   ~Parts() {
     fetcher->Abort();
     quick_fetcher->Abort();
+    graphite.Abort();
   }
 
   CallStats calls;

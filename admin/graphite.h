@@ -30,6 +30,8 @@ class Graphite {
   explicit Graphite(const Options& options);
 
   void AddRoutes(Router* router);
+  // Calls under way end soon, with an error, and later ones at once: for a program that stops.
+  void Abort() { client_.Abort(); }
 
  private:
   Response Rate(const Call& call);

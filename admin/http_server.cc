@@ -1,16 +1,27 @@
 #include "admin/http_server.h"
 
-#include <httplib.h>
+#include <pthread.h>
 #include <zlib.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <exception>
+#include <future>
+#include <optional>
 #include <thread>
 #include <utility>
 
 #include "admin/call_stats.h"
 #include "admin/thread_pool.h"
 #include "common/config/duration.h"
+#include "common/event/address.h"
+#include "common/event/event_loop.h"
+#include "common/event/timer.h"
+#include "common/http/exchange.h"
+#include "common/http/router.h"
+#include "common/http/server.h"
 #include "common/log.h"
 #include "common/strings.h"
 
@@ -20,23 +31,15 @@ namespace {
 // Requests at once. Each may wait for daemons for seconds; more than this are people enough for
 // several nsqadmins.
 constexpr size_t kMostThreads = 128;
+// Those that wait for a thread included; beyond that 503.
+constexpr size_t kMostRequests = 1024;
 // Of a request's body: names and actions are short.
 constexpr size_t kMostBodyBytes = size_t{1} << 20;
 // Below this compression costs more than it saves.
 constexpr size_t kLeastCompressedBytes = 1024;
-// A client that says nothing for so long gives its thread back.
-constexpr int kSilenceSeconds = 5;
-// Connections that wait to be accepted; the library's own 5 makes a few browsers wait for seconds.
-constexpr int kBacklog = 256;
-
-class Workers : public httplib::TaskQueue {
- public:
-  void enqueue(std::function<void()> task) override { pool_->Submit(std::move(task)); }
-  void shutdown() override { pool_.reset(); }
-
- private:
-  std::unique_ptr<ThreadPool> pool_ = std::make_unique<ThreadPool>(kMostThreads);
-};
+// What clients have at the end to take their answers.
+constexpr Duration kLastWordsTime = milliseconds(500);
+constexpr Duration kLastWordsPoll = milliseconds(5);
 
 // As nsqadmin: the first word that is exactly one of the two; no weights.
 std::string_view EncodingFor(std::string_view accept_encoding) {
@@ -68,17 +71,46 @@ std::string Compress(const std::string& plain, std::string_view encoding) {
   return out;
 }
 
-constexpr char kPolicyHeader[] = "Content-Security-Policy";
+constexpr std::string_view kPolicyHeader = "Content-Security-Policy";
 
-void AddSecurityHeaders(httplib::Response* response) {
-  if (!response->has_header(kPolicyHeader)) {
-    response->set_header(kPolicyHeader, SecurityPolicy(""));
+void AddSecurityHeaders(Response* response) {
+  auto& headers = response->headers;
+  if (std::none_of(headers.begin(), headers.end(),
+                   [](const auto& header) { return header.first == kPolicyHeader; })) {
+    headers.emplace_back(kPolicyHeader, SecurityPolicy(""));
   }
-  response->set_header("X-Content-Type-Options", "nosniff");
-  response->set_header("X-Frame-Options", "DENY");
-  response->set_header("Referrer-Policy", "no-referrer");
-  response->set_header("Cross-Origin-Opener-Policy", "same-origin");
-  response->set_header("Cross-Origin-Resource-Policy", "same-origin");
+  headers.emplace_back("X-Content-Type-Options", "nosniff");
+  headers.emplace_back("X-Frame-Options", "DENY");
+  headers.emplace_back("Referrer-Policy", "no-referrer");
+  headers.emplace_back("Cross-Origin-Opener-Policy", "same-origin");
+  headers.emplace_back("Cross-Origin-Resource-Policy", "same-origin");
+}
+
+void CompressFor(const Request& request, Response* response) {
+  response->headers.emplace_back("Vary", "Accept-Encoding");
+  const std::string_view encoding = EncodingFor(request.Header("Accept-Encoding"));
+  if (encoding.empty() || response->body.size() < kLeastCompressedBytes) return;
+  std::string compressed = Compress(response->body, encoding);
+  if (compressed.empty()) return;
+  response->body = std::move(compressed);
+  response->headers.emplace_back("Content-Encoding", encoding);
+}
+
+Request RequestOf(const http::Exchange& exchange) {
+  const http::RequestHead& head = exchange.head();
+  Request request;
+  request.method = head.method_text;
+  request.target = head.target;
+  request.body = exchange.request().body;
+  request.peer = exchange.Peer();
+  request.headers.reserve(head.fields.size());
+  for (const auto& field : head.fields) request.headers.emplace_back(field.name, field.value);
+  return request;
+}
+
+bool MayHaveBody(http::Method method) {
+  return method == http::Method::kPost || method == http::Method::kPut ||
+         method == http::Method::kDelete || method == http::Method::kPatch;
 }
 
 }  // namespace
@@ -90,150 +122,215 @@ std::string SecurityPolicy(std::string_view images) {
                 "frame-ancestors 'none'");
 }
 
-struct HttpServer::Impl {
-  Handler handler;
-  CallStats* stats = nullptr;
-  httplib::Server server;
-  std::string address;
-  std::thread listener;
-  int socket = -1;  // the listening one, owned by `server`
+// A connection's request goes from the loop to a thread of the pool and comes back, in one piece,
+// as a letter. There are no routes here: the handler has its own.
+class HttpServer::Core {
+ public:
+  Core(Handler handler, CallStats* stats)
+      : handler_(std::move(handler)),
+        stats_(stats),
+        loop_("http"),
+        home_(loop_.home()),
+        end_poll_(loop_, [this] { EndWhenAllIsSaid(); }) {}
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+  ~Core() { Stop(); }
 
-  void Handle(const httplib::Request& from, httplib::Response& to) {
-    const auto start = std::chrono::steady_clock::now();
-    Request request;
-    request.method = from.method;
-    request.target = from.target;
-    request.body = from.body;
-    request.peer = from.remote_addr.find(':') == std::string::npos
-                       ? StrCat(from.remote_addr, ":", from.remote_port)
-                       : StrCat("[", from.remote_addr, "]:", from.remote_port);
-    for (const auto& [name, value] : from.headers) request.headers.emplace_back(name, value);
-    Response response;
-    try {
-      response = handler(request);
-    } catch (const std::exception& e) {  // out of a library: ours does not throw
-      NSQ_LOG(kError, "panic in HTTP handler - ", e.what());
-      response = Response::Error(500, "INTERNAL_ERROR");
-    }
-    const auto took = std::chrono::steady_clock::now() - start;
-    if (stats != nullptr) stats->Add(StrCat(response.status / 100, "xx"), took);
-    if (!response.routine || GetLogLevel() == LogLevel::kDebug) {
-      NSQ_LOG(kInfo, response.status, " ", request.method, " ", request.target, " (", request.peer,
-              ") ", FormatGoDuration(took));
-    }
-    Send(request, std::move(response), from, &to);
-  }
+  Status Listen(const std::string& address);
+  const std::string& address() const { return address_; }
+  void Stop();
 
-  static void Send(const Request& request, Response response, const httplib::Request& from,
-                   httplib::Response* to) {
-    to->status = response.status;
-    for (const auto& [name, value] : response.headers) to->set_header(name, value);
-    AddSecurityHeaders(to);
-    const std::string_view encoding = EncodingFor(request.Header("Accept-Encoding"));
-    to->set_header("Vary", "Accept-Encoding");
-    if (!encoding.empty() && response.body.size() >= kLeastCompressedBytes) {
-      std::string compressed = Compress(response.body, encoding);
-      if (!compressed.empty()) {
-        response.body = std::move(compressed);
-        to->set_header("Content-Encoding", std::string(encoding));
-      }
-    }
-    // Handed over as a provider: a plain body the library would compress again, by its own rules.
-    // And it would cut out ranges, which nobody asks an API for.
-    const_cast<httplib::Request&>(from).ranges.clear();
-    const size_t size = response.body.size();
-    if (size == 0) {
-      to->set_header("Content-Length", "0");
-      return;
-    }
-    to->set_content_provider(
-        size, response.content_type,
-        [body = std::move(response.body)](size_t offset, size_t length, httplib::DataSink& sink) {
-          return sink.write(body.data() + offset, length);
-        });
-  }
+ private:
+  struct Call;
+  struct StopServing;
+  struct End;
+
+  // On the loop.
+  void Take(std::unique_ptr<http::Exchange> exchange);
+  void Answer(Call* call);
+  void EndWhenAllIsSaid();
+
+  // On any thread of the pool.
+  Response Ask(const Call& call) const;
+  void Finish(Call* call) const;
+
+  const Handler handler_;
+  CallStats* const stats_;
+  std::string address_;
+  std::atomic<bool> stopping_ = false;
+  EventLoop loop_;
+  const Home& home_;
+  const http::Router router_;  // never asked
+  std::optional<http::Server> server_ NSQ_GUARDED_BY(home_);
+  size_t requests_ NSQ_GUARDED_BY(home_) = 0;  // in the pool
+  Timer end_poll_ NSQ_GUARDED_BY(home_);
+  SteadyTime end_ NSQ_GUARDED_BY(home_);
+  // Used by the loop until StopServing has been opened there.
+  std::optional<ThreadPool> pool_;
+  std::thread thread_;
 };
 
-HttpServer::HttpServer(Handler handler, CallStats* stats) : impl_(std::make_unique<Impl>()) {
-  Impl& impl = *impl_;
-  impl.stats = stats;
-  impl.handler = std::move(handler);
-  httplib::Server& server = impl.server;
-  server.new_task_queue = [] { return new Workers; };
-  server.set_keep_alive_max_count(1);
-  server.set_keep_alive_timeout(kSilenceSeconds);
-  server.set_read_timeout(kSilenceSeconds);
-  server.set_write_timeout(kSilenceSeconds);
-  server.set_payload_max_length(kMostBodyBytes);
-  server.set_tcp_nodelay(true);
-  // Not the library's SO_REUSEPORT, which lets a second nsqadmin take half of the first one's
-  // calls.
-  server.set_socket_options([&impl](int fd) {
-    const int on = 1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    impl.socket = fd;
-  });
+struct HttpServer::Core::Call : Letter {
+  Call(Core* c, std::unique_ptr<http::Exchange> e)
+      : core(c),
+        exchange(std::move(e)),
+        request(RequestOf(*exchange)),
+        body_end(MayHaveBody(exchange->request().method) ? exchange->request().body_end
+                                                         : http::BodyEnd::kWhole) {}
+  void Open() noexcept override { core->Answer(this); }
 
-  const auto handle = [&impl](const httplib::Request& from, httplib::Response& to) {
-    impl.Handle(from, to);
+  Core* const core;
+  const std::unique_ptr<http::Exchange> exchange;  // of the loop alone
+  const Request request;
+  const http::BodyEnd body_end;
+  const SteadyTime began = std::chrono::steady_clock::now();
+  Response response;
+};
+
+struct HttpServer::Core::StopServing : Letter {
+  explicit StopServing(Core* c) : core(c) {}
+  void Open() noexcept override {
+    core->home_.Assert();
+    core->server_->Stop();
+    done.set_value();
+  }
+  Core* const core;
+  std::promise<void> done;
+};
+
+struct HttpServer::Core::End : Letter {
+  explicit End(Core* c) : core(c) {}
+  void Open() noexcept override {
+    core->home_.Assert();
+    core->end_ = core->loop_.Now() + kLastWordsTime;
+    core->EndWhenAllIsSaid();
+  }
+  Core* const core;
+};
+
+Status HttpServer::Core::Listen(const std::string& text) {
+  const auto failed = [&text](Code code, std::string_view why) {
+    return Status(code, StrCat("listen (", text, ") failed - ", why));
   };
-  // Methods with a body are handled once it is read, all others here: no pattern is matched for
-  // them.
-  server.set_pre_routing_handler([&impl](const httplib::Request& from, httplib::Response& to) {
-    if (from.method == "POST" || from.method == "PUT" || from.method == "DELETE" ||
-        from.method == "PATCH") {
-      return httplib::Server::HandlerResponse::Unhandled;
-    }
-    impl.Handle(from, to);
-    return httplib::Server::HandlerResponse::Handled;
-  });
-  constexpr char kAnything[] = R"([\s\S]*)";
-  server.Post(kAnything, handle);
-  server.Put(kAnything, handle);
-  server.Delete(kAnything, handle);
-  server.Patch(kAnything, handle);
-  // What the library refuses by itself: no HTTP, too long.
-  server.set_error_handler([](const httplib::Request&, httplib::Response& to) {
-    if (to.body.empty() && !to.content_provider_ && !to.has_header("Content-Length")) {
-      to.set_content(StrCat(to.status, to.status == 413 ? " Payload Too Large" : " Bad Request"),
-                     "text/plain; charset=utf-8");
-    }
-  });
-}
-
-HttpServer::~HttpServer() { Stop(); }
-
-Status HttpServer::Listen(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  int port = -1;
-  if (colon == std::string::npos || !ParseInt(address.substr(colon + 1), &port) || port < 0 ||
-      port > 65535) {
-    return Status(Code::kInvalid, StrCat("listen (", address, ") failed - not host:port"));
+  const Result<Address> address = ParseAddress(text);
+  if (!address.ok()) {
+    return failed(address.status().code(), StrCat("listen tcp: ", address.status().detail()));
   }
-  std::string host = address.substr(0, colon);
-  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
-  if (host.empty()) host = "0.0.0.0";
-  errno = 0;
-  const bool bound = port == 0 ? (port = impl_->server.bind_to_any_port(host)) > 0
-                               : impl_->server.bind_to_port(host, port);
-  if (!bound) {
-    return Status(Code::kIo, StrCat("listen (", address, ") failed - ",
-                                    errno == 0 ? "no such address" : std::strerror(errno)));
+  if (address->is_unix()) {
+    return failed(Code::kInvalid,
+                  StrCat("listen tcp: address ", text, ": missing port in address"));
   }
-  ::listen(impl_->socket, kBacklog);
-  impl_->address =
-      host.find(':') == std::string::npos ? StrCat(host, ":", port) : StrCat("[", host, "]:", port);
-  impl_->listener = std::thread([this] { impl_->server.listen_after_bind(); });
+  Result<UniqueFd> fd = nsq::Listen(*address);
+  if (!fd.ok()) return failed(fd.status().code(), fd.status().detail());
+
+  home_.Assert();
+  address_ = LocalAddress(fd->get());
+  pool_.emplace(kMostThreads);
+  server_.emplace(loop_, router_);
+  http::Route everything;
+  everything.access = http::Access::kQuiet;  // it has a line of our own
+  everything.body = http::BodyUse::Kept(kMostBodyBytes);
+  everything.handler = [this](std::unique_ptr<http::Exchange> exchange) {
+    Take(std::move(exchange));
+  };
+  server_->DivertPlain(std::move(everything));
+  server_->Listen(std::move(*fd));
+  thread_ = std::thread([this] {
+    ::pthread_setname_np(::pthread_self(), "http");
+    loop_.Run();
+  });
   return Status();
 }
 
-const std::string& HttpServer::address() const { return impl_->address; }
-
-void HttpServer::Stop() {
-  if (!impl_->listener.joinable()) return;
-  while (!impl_->server.is_running()) std::this_thread::yield();  // stop() does nothing before
-  impl_->server.stop();
-  impl_->listener.join();
+void HttpServer::Core::Take(std::unique_ptr<http::Exchange> exchange) {
+  home_.Assert();
+  auto call = std::make_unique<Call>(this, std::move(exchange));
+  if (++requests_ > kMostRequests) {
+    call->response = Response::Error(503, "TOO_MANY_REQUESTS");
+    Finish(call.get());
+    Answer(call.get());
+    return;
+  }
+  // The pool runs whatever it is given.
+  pool_->Submit([this, given = call.release()] {
+    std::unique_ptr<Call> mine(given);
+    mine->response = Ask(*mine);
+    Finish(mine.get());
+    loop_.Post(std::move(mine));
+  });
 }
+
+Response HttpServer::Core::Ask(const Call& call) const {
+  if (stopping_) return Response::Error(503, "STOPPING");
+  if (call.body_end == http::BodyEnd::kTooLong) return Response::Error(413, "INVALID_VALUE");
+  if (call.body_end == http::BodyEnd::kBroken) return Response::Error(400, "INVALID_BODY");
+  try {
+    return handler_(call.request);
+  } catch (const std::exception& e) {  // out of a library: ours does not throw
+    NSQ_LOG(kError, "panic in HTTP handler - ", e.what());
+    return Response::Error(500, "INTERNAL_ERROR");
+  }
+}
+
+void HttpServer::Core::Finish(Call* call) const {
+  const Request& request = call->request;
+  Response& response = call->response;
+  const Duration took = std::chrono::steady_clock::now() - call->began;
+  if (stats_ != nullptr) stats_->Add(StrCat(response.status / 100, "xx"), took);
+  if (!response.routine || GetLogLevel() == LogLevel::kDebug) {
+    NSQ_LOG(kInfo, response.status, " ", request.method, " ", request.target, " (", request.peer,
+            ") ", FormatGoDuration(took));
+  }
+  AddSecurityHeaders(&response);
+  CompressFor(request, &response);
+}
+
+void HttpServer::Core::Answer(Call* call) {
+  home_.Assert();
+  --requests_;
+  const Response& response = call->response;
+  for (const auto& [name, value] : response.headers) {
+    // None of ours has one; graphite's might.
+    if (value.find_first_of("\r\n") == std::string::npos) call->exchange->AddHeader(name, value);
+  }
+  const std::string_view type = response.content_type;
+  call->exchange->Answer({.status = response.status,
+                          .content_type = type.empty() ? "application/octet-stream" : type,
+                          .body = response.body});
+}
+
+void HttpServer::Core::Stop() {
+  if (!thread_.joinable()) return;
+  stopping_ = true;
+  auto stop = std::make_unique<StopServing>(this);
+  std::future<void> stopped = stop->done.get_future();
+  loop_.Post(std::move(stop));
+  stopped.wait();  // the loop gives the pool nothing more
+  pool_.reset();
+  loop_.Post(std::make_unique<End>(this));
+  thread_.join();
+  loop_.Adopt();
+  home_.Assert();
+  server_.reset();
+}
+
+// The answers leave before the loop ends, if their readers do not take too long.
+void HttpServer::Core::EndWhenAllIsSaid() {
+  home_.Assert();
+  if (server_->connections() == 0 || loop_.Now() >= end_) {
+    loop_.Stop();
+  } else {
+    end_poll_.ArmAfter(kLastWordsPoll);
+  }
+}
+
+HttpServer::HttpServer(Handler handler, CallStats* stats)
+    : core_(std::make_unique<Core>(std::move(handler), stats)) {}
+
+HttpServer::~HttpServer() = default;
+
+Status HttpServer::Listen(const std::string& address) { return core_->Listen(address); }
+const std::string& HttpServer::address() const { return core_->address(); }
+void HttpServer::Stop() { core_->Stop(); }
 
 }  // namespace nsq::admin

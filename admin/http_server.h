@@ -16,14 +16,13 @@ class CallStats;
 // ("https://graphite:8080") unless it is empty.
 std::string SecurityPolicy(std::string_view images);
 
-// nsqadmin's HTTP listener, on cpp-httplib: a thread for each connection, one request for each
-// connection (an idle keep-alive connection would hold its thread and wake it a hundred times a
-// second).
+// nsqadmin's HTTP listener: a loop that holds the connections, and threads for the requests, which
+// wait for daemons. A connection without a request costs no thread, however slow its client is.
 //
 // Adds to every answer the security headers, compression where the client asks for it, and a line
 // in the log.
 //
-// Home: any thread.
+// Home: the thread that made it.
 class HttpServer {
  public:
   // Called on many threads at once.
@@ -35,19 +34,21 @@ class HttpServer {
   HttpServer& operator=(const HttpServer&) = delete;
   ~HttpServer();  // stops
 
-  // `address` is "host:port"; port 0 takes a free one. Serves on threads of its own. kIo says why
-  // it cannot be had.
+  // `address` is "host:port"; port 0 takes a free one. Serves on threads of its own. kInvalid or
+  // kIo say why it cannot be had. Call once.
   Status Listen(const std::string& address);
 
   // "127.0.0.1:4171", as bound.
   const std::string& address() const;
 
-  // Closes the listener; requests under way are answered.
+  // Closes the listener, and all connections but those whose request a handler works on, which it
+  // waits for; requests that no handler has begun with hear 503.
   void Stop();
 
  private:
-  struct Impl;
-  const std::unique_ptr<Impl> impl_;
+  class Core;
+
+  const std::unique_ptr<Core> core_;
 };
 
 }  // namespace nsq::admin

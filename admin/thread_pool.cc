@@ -1,5 +1,6 @@
 #include "admin/thread_pool.h"
 
+#include <system_error>
 #include <utility>
 
 namespace nsq::admin {
@@ -19,12 +20,18 @@ void ThreadPool::Submit(std::function<void()> task) {
   {
     const std::lock_guard lock(mutex_);
     tasks_.push_back(std::move(task));
-    if (idle_ < tasks_.size() && threads_.size() < most_threads_) {
-      ++idle_;
-      threads_.emplace_back([this] { Work(); });
-    }
+    if (idle_ < tasks_.size() && threads_.size() < most_threads_) AddThread();
   }
   wake_.notify_one();
+}
+
+void ThreadPool::AddThread() {
+  try {
+    threads_.emplace_back([this] { Work(); });
+    ++idle_;
+  } catch (const std::system_error&) {
+    if (threads_.empty()) throw;  // else the others do it, later
+  }
 }
 
 void ThreadPool::ForEach(size_t count, const std::function<void(size_t)>& call) {

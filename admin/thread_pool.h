@@ -29,6 +29,7 @@ class ThreadPool {
   void ForEach(size_t count, const std::function<void(size_t)>& call);
 
  private:
+  void AddThread();
   void Work();
 
   const size_t most_threads_;

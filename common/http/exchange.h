@@ -69,6 +69,8 @@ class Exchange {
   ~Exchange();
 
   const Request& request() const { return request_; }
+  // As it was sent: all its fields, and a method that Method has no name for.
+  const RequestHead& head() const { return head_; }
   // The value of the first header of that name, in any case; null if there is none.
   const std::string_view* Header(std::string_view name) const { return head_.Find(name); }
   // "10.0.0.1:50123", "@" for a Unix socket.

@@ -4,13 +4,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <zlib.h>
 
+#include <condition_variable>
+#include <mutex>
 #include <stdexcept>
 #include <thread>
 
+#include "common/open_files.h"
 #include "common/strings.h"
 
 namespace nsq::admin {
@@ -36,16 +40,27 @@ class HttpServerTest : public testing::Test {
     return fd;
   }
 
-  // Sends raw bytes and reads until the server closes.
-  std::string Exchange(const std::string& bytes) {
-    const int fd = Connect();
+  static void Send(int fd, const std::string& bytes) {
     EXPECT_EQ(send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(bytes.size()));
+  }
+
+  // Until the server closes.
+  static std::string ReadAll(int fd) {
     std::string answer;
     char buffer[4096];
     for (ssize_t n = 0; (n = recv(fd, buffer, sizeof buffer, 0)) > 0;) {
       answer.append(buffer, static_cast<size_t>(n));
     }
+    return answer;
+  }
+
+  // Sends raw bytes and no more, and reads until the server closes.
+  std::string Exchange(const std::string& bytes) {
+    const int fd = Connect();
+    Send(fd, bytes);
+    shutdown(fd, SHUT_WR);
+    std::string answer = ReadAll(fd);
     close(fd);
     return answer;
   }
@@ -58,8 +73,34 @@ class HttpServerTest : public testing::Test {
     return answer.substr(answer.find("\r\n\r\n") + 4);
   }
 
+  // Whoever asks for "/wait" waits until the door is opened.
+  void OpenDoor() {
+    const std::lock_guard lock(mutex);
+    open = true;
+    changed.notify_all();
+  }
+  void AwaitWaiting(size_t count) {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return waiting >= count; });
+  }
+  Response Wait() {
+    std::unique_lock lock(mutex);
+    ++waiting;
+    changed.notify_all();
+    changed.wait(lock, [this] { return open; });
+    Response response = Response::Text(200, "waited");
+    response.routine = true;  // a thousand lines are no use
+    return response;
+  }
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  size_t waiting = 0;
+  bool open = false;
+
   // Says back what it was asked.
-  HttpServer server{[](const Request& request) {
+  HttpServer server{[this](const Request& request) {
+    if (request.target == "/wait") return Wait();
     if (request.target == "/throw") throw std::runtime_error("no");
     if (request.target == "/long") return Response::Json("\"" + std::string(100'000, 'a') + "\"");
     Response response = Response::Text(200, StrCat(request.method, " ", request.target, " ",
@@ -135,18 +176,99 @@ TEST_F(HttpServerTest, AHandlerThatThrowsAnswers500) {
 }
 
 TEST_F(HttpServerTest, RubbishAndTooMuchAreRefused) {
+  const std::string post = "POST / HTTP/1.1\r\nHost: x\r\n";
+  const std::string chunked = post + "Transfer-Encoding: chunked\r\n\r\n";
   EXPECT_THAT(Exchange("rubbish\r\n\r\n"), StartsWith("HTTP/1.1 400"));
-  EXPECT_THAT(Exchange("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n" +
-                       std::string(1048577, 'a')),
+  EXPECT_THAT(Exchange(post + "Content-Length: 1048577\r\n\r\n" + std::string(1'048'577, 'a')),
               StartsWith("HTTP/1.1 413"));
+  EXPECT_THAT(Exchange(chunked + "100001\r\n" + std::string(0x100001, 'a') + "\r\n0\r\n\r\n"),
+              StartsWith("HTTP/1.1 413"));
+  EXPECT_THAT(Exchange(chunked + "x\r\n"), StartsWith("HTTP/1.1 400"));
+  EXPECT_THAT(Exchange(post + "Content-Length: 5\r\n\r\nhalf"), StartsWith("HTTP/1.1 400"));
+  EXPECT_THAT(Get("/", "X-Long: " + std::string(1'100'000, 'a') + "\r\n"),
+              StartsWith("HTTP/1.1 431"));
 }
 
-// More silent connections than a small pool would have threads.
-TEST_F(HttpServerTest, SilentConnectionsDoNotKeepOthersOut) {
-  std::vector<int> silent;
-  for (int i = 0; i < 60; ++i) silent.push_back(Connect());
+TEST_F(HttpServerTest, ChunkedBodiesAndLongOnesAreHandedOver) {
+  EXPECT_EQ(BodyOf(Exchange("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+                            "2\r\nbo\r\n2\r\ndy\r\n0\r\n\r\n")),
+            "POST /  body");
+  EXPECT_THAT(Exchange("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n" +
+                       std::string(1'048'576, 'a')),
+              StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(HttpServerTest, AMethodWithoutANameIsHandedOver) {
+  EXPECT_EQ(BodyOf(Exchange("PROPFIND / HTTP/1.1\r\nHost: x\r\n\r\n")), "PROPFIND /  ");
+}
+
+TEST_F(HttpServerTest, AConnectionServesMoreThanOneRequest) {
+  const int fd = Connect();
+  Send(fd, "GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n");
+  Send(fd, "GET /3 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const std::string answers = ReadAll(fd);
+  EXPECT_THAT(answers, testing::ContainsRegex("GET /1 (.|\n)*GET /2 (.|\n)*GET /3 "));
+  EXPECT_THAT(answers, HasSubstr("\r\nConnection: close\r\n"));
+  close(fd);
+}
+
+// Whoever sends half a request and no more holds no thread, nor is he in the way of the end.
+TEST_F(HttpServerTest, SlowClientsKeepNobodyOutAndDoNotDelayTheEnd) {
+  std::vector<int> slow;
+  for (int i = 0; i < 200; ++i) {
+    slow.push_back(Connect());
+    Send(slow.back(), i % 2 == 0 ? "GET /pi" : "POST / HTTP/1.1\r\nHost: x\r\nContent-Le");
+  }
   EXPECT_THAT(Get("/"), StartsWith("HTTP/1.1 200"));
-  for (const int fd : silent) close(fd);
+  for (const int fd : slow) {
+    char byte = 0;
+    EXPECT_EQ(recv(fd, &byte, 1, MSG_DONTWAIT), -1) << "is still connected";
+  }
+  server.Stop();
+  for (const int fd : slow) {
+    EXPECT_EQ(ReadAll(fd), "");
+    close(fd);
+  }
+}
+
+TEST_F(HttpServerTest, TheEndWaitsForHandlersAndTheirAnswersAreRead) {
+  const int fd = Connect();
+  Send(fd, "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n");
+  const int idle = Connect();
+  AwaitWaiting(1);
+  std::thread stop([this] { server.Stop(); });
+  EXPECT_EQ(ReadAll(idle), "") << "closed while the handler is at work";
+  OpenDoor();
+  EXPECT_EQ(BodyOf(ReadAll(fd)), "waited");
+  close(fd);
+  close(idle);
+  stop.join();
+}
+
+TEST_F(HttpServerTest, SoManyRequestsMayWaitAndNoMore) {
+  RaiseOpenFileLimit();
+  constexpr size_t kMost = 1024;
+  const std::string wait = "GET /wait HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  std::vector<int> clients;
+  for (size_t i = 0; i < kMost + 1; ++i) {
+    clients.push_back(Connect());
+    Send(clients.back(), wait);
+  }
+  // Which of them came last is the server's secret.
+  std::vector<pollfd> polled;
+  for (const int fd : clients) polled.push_back({fd, POLLIN, 0});
+  EXPECT_EQ(poll(polled.data(), polled.size(), -1), 1);
+  OpenDoor();
+  size_t refused = 0;
+  for (const int fd : clients) {
+    const std::string answer = ReadAll(fd);
+    if (BodyOf(answer) == "waited") continue;
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 503 "));
+    EXPECT_EQ(BodyOf(answer), R"({"message":"TOO_MANY_REQUESTS"})");
+    ++refused;
+  }
+  EXPECT_EQ(refused, 1u);
+  for (const int fd : clients) close(fd);
 }
 
 TEST_F(HttpServerTest, AnAddressInUseIsSaid) {
