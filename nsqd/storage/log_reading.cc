@@ -154,6 +154,7 @@ void SegmentedLog::OnColdRead(ColdRead& done) {
     if (done.chunk && done.chunk->end() > released_) {
       Charge(*done.chunk);
       cold_.push_back(std::move(done.chunk));
+      if (budget_->over()) Evict();
       EvictCold(budget_->over() ? 1 : kColdChunks);
       ArmTimer();
     }

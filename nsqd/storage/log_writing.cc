@@ -464,7 +464,11 @@ void SegmentedLog::Release(Sequence sequence) {
   std::erase_if(cold_, [&](const std::shared_ptr<Chunk>& chunk) {
     home_.Assert();
     if (chunk->end() > released_) return false;
-    Discharge(*chunk);
+    if (chunk.use_count() > 1) {
+      held_.push_back(chunk);
+    } else {
+      Discharge(*chunk);
+    }
     return true;
   });
   const auto alive = std::find_if(gaps_.begin(), gaps_.end(),
@@ -511,7 +515,25 @@ void SegmentedLog::DropFront() {
   recent_messages_ -= chunk->count();
   // Kept for the next one to be made, unless it is of an unusual size or memory is short.
   if (chunk->capacity_bytes() == kLastChunkBytes && !budget_->over()) std::swap(chunk, spare_);
-  if (chunk) Discharge(*chunk);
+  if (chunk) LetGo(std::move(chunk));
+}
+
+void SegmentedLog::LetGo(std::shared_ptr<Chunk> chunk) {
+  SweepHeld();
+  if (chunk.use_count() > 1) {
+    held_.push_back(std::move(chunk));
+  } else {
+    Discharge(*chunk);
+  }
+}
+
+void SegmentedLog::SweepHeld() {
+  std::erase_if(held_, [&](const std::shared_ptr<Chunk>& chunk) {
+    home_.Assert();
+    if (chunk.use_count() > 1) return false;
+    Discharge(*chunk);
+    return true;
+  });
 }
 
 void SegmentedLog::Evict() {
@@ -525,8 +547,9 @@ void SegmentedLog::Evict() {
 
 void SegmentedLog::EvictCold(size_t keep) {
   while (cold_.size() > keep) {
-    Discharge(*cold_.front());
+    std::shared_ptr<Chunk> oldest = std::move(cold_.front());
     cold_.erase(cold_.begin());
+    LetGo(std::move(oldest));
   }
 }
 
@@ -548,7 +571,29 @@ void SegmentedLog::FreeMemory() {
     chunk->Free();
   }
   cold_.clear();
+  for (const auto& chunk : held_) {
+    Discharge(*chunk);
+    chunk->Free();
+  }
+  held_.clear();
   next_capacity_ = kFirstChunkBytes;
+}
+
+// Memory is short and nothing was published or finished for a while: what a file has is read back
+// from there when somebody wants it, even by a reader that was in the midst of it.
+void SegmentedLog::FreeWritten() {
+  if (memory_only() || batch_begin_ != appended_) return;
+  if (durability_ == Durability::kMemory && TakeRoom().ok()) {
+    if (const Status status = WriteAll(); !status.ok()) NSQ_LOG(kWarn, "LOG: ", status.detail());
+  }
+  while (!recent_.empty() && recent_.front()->written()) {
+    Chunk& front = *recent_.front();
+    recent_messages_ -= front.count();
+    Discharge(front);
+    front.Free();
+    recent_.pop_front();
+  }
+  if (recent_.empty()) FreeMemory();
 }
 
 // --- housekeeping
@@ -581,7 +626,9 @@ void SegmentedLog::OnTimer() {
   if (budget_->over()) {
     Evict();
     EvictCold(0);
+    if (idle) FreeWritten();
   }
+  SweepHeld();
   if (idle && released_ >= appended_) FreeMemory();
   if (idle && !syncing_ && !unsynced) {
     // The next write opens it again.
@@ -590,7 +637,7 @@ void SegmentedLog::OnTimer() {
   }
   if (journal_) journal_->used = false;
   if (!idle || syncing_ || copying_ || copy_later_ || reader_waits_ || !recent_.empty() ||
-      !cold_.empty()) {
+      !cold_.empty() || !held_.empty()) {
     ArmTimer();
   }
 }

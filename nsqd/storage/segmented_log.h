@@ -285,7 +285,10 @@ class SegmentedLog {
   void Discharge(const Chunk& chunk) NSQ_REQUIRES(home_);
   void DropFront() NSQ_REQUIRES(home_);
   void Evict() NSQ_REQUIRES(home_);
+  void LetGo(std::shared_ptr<Chunk> chunk) NSQ_REQUIRES(home_);
+  void SweepHeld() NSQ_REQUIRES(home_);
   void FreeMemory() NSQ_REQUIRES(home_);
+  void FreeWritten() NSQ_REQUIRES(home_);
   void EvictCold(size_t keep) NSQ_REQUIRES(home_);
   void RemoveDeadSegments() NSQ_REQUIRES(home_);
   Sequence memory_begin() const NSQ_REQUIRES(home_);
@@ -319,6 +322,8 @@ class SegmentedLog {
   size_t next_capacity_ NSQ_GUARDED_BY(home_);
   // What was read from the disk, most recently used last.
   std::vector<std::shared_ptr<Chunk>> cold_ NSQ_GUARDED_BY(home_);
+  // Of neither any more, but some reader is still in it: it takes memory until that one moves on.
+  std::vector<std::shared_ptr<Chunk>> held_ NSQ_GUARDED_BY(home_);
   size_t memory_bytes_ NSQ_GUARDED_BY(home_) = 0;
 
   std::vector<std::unique_ptr<Segment>> segments_ NSQ_GUARDED_BY(home_);  // by first sequence

@@ -107,10 +107,12 @@ class TopicTest : public testing::Test {
       bool* const done;
     };
     for (int i = 0; i < 4; ++i) {
-      bool done = false;
       Turn();
-      pool_->Submit(std::make_unique<Marker>(&done), &loop_);
-      ASSERT_TRUE(TurnUntil([&] { return done; }));
+      for (const Lane lane : {Lane::kAwaited, Lane::kBackground}) {
+        bool done = false;
+        pool_->Submit(std::make_unique<Marker>(&done), &loop_, lane);
+        ASSERT_TRUE(TurnUntil([&] { return done; }));
+      }
     }
   }
 

@@ -103,9 +103,11 @@ class LogTest : public testing::Test, public SegmentedLog::Listener {
       void Open() noexcept override { *flag = true; }
       bool* const flag;
     };
-    bool done = false;
-    pool_->Submit(std::make_unique<Marker>(&done), &loop_);
-    ASSERT_TRUE(TurnUntil([&] { return done; }));
+    for (const Lane lane : {Lane::kAwaited, Lane::kBackground}) {
+      bool done = false;
+      pool_->Submit(std::make_unique<Marker>(&done), &loop_, lane);
+      ASSERT_TRUE(TurnUntil([&] { return done; }));
+    }
   }
 
   void OnLogReadable() override { ++readable_; }

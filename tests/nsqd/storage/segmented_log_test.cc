@@ -201,6 +201,48 @@ TEST_F(SegmentedLogTest, IdleItHoldsNoMemoryAndNoDescriptor) {
   ExpectAll(kFirst + 5001, kFirst + 5011);
 }
 
+TEST_F(SegmentedLogTest, WhatReadersAreInIsCountedUntilTheyMoveOn) {
+  budget_.limit_bytes = 1;
+  Open();
+  for (int turn = 0; turn < 100; ++turn) ASSERT_TRUE(Publish(100, 200).ok());
+  LogReader readers[8];
+  for (uint64_t i = 0; i < 8; ++i) {
+    ASSERT_EQ(Read(kFirst + i * 1200, &readers[i]), Body(kFirst + i * 1200, 200));
+  }
+  EXPECT_GE(budget_.used_bytes, 8 * 200 * 1024u);
+  for (LogReader& reader : readers) reader.Reset();
+  ASSERT_EQ(Read(kFirst), Body(kFirst, 200));  // which makes room
+  EXPECT_LE(budget_.used_bytes, 3 * 300 * 1024u);
+}
+
+TEST_F(SegmentedLogTest, IdleItGivesAllMemoryBackWhileItIsShort) {
+  options_.sync_timeout = milliseconds(1);
+  for (const Durability durability : {Durability::kMemory, Durability::kOs, Durability::kFsync}) {
+    SCOPED_TRACE(static_cast<int>(durability));
+    options_.durability = durability;
+    files_.Clear();
+    (void)files_.MakeDir("t");
+    budget_.limit_bytes = 64 << 20;
+    Open();
+    for (int turn = 0; turn < 30; ++turn) ASSERT_TRUE(Publish(100, 200).ok());
+    LogReader at_the_tail;
+    LogReader behind;
+    ASSERT_EQ(Read(kFirst + 2990, &at_the_tail), Body(kFirst + 2990, 200));
+    ASSERT_EQ(Read(kFirst + 10, &behind), Body(kFirst + 10, 200));
+    for (int i = 0; i < 50; ++i) loop_.RunOnce(false);
+    EXPECT_GT(budget_.used_bytes, 0u) << "nobody needs it elsewhere";
+
+    budget_.limit_bytes = 0;
+    EXPECT_TRUE(TurnUntil([&] { return budget_.used_bytes == 0; }));
+    budget_.limit_bytes = 64 << 20;
+    EXPECT_EQ(log_->CountOnDisk(kFirst), 3000u);
+    EXPECT_EQ(Read(kFirst + 2991, &at_the_tail), Body(kFirst + 2991, 200));
+    EXPECT_EQ(Read(kFirst + 11, &behind), Body(kFirst + 11, 200));
+    ASSERT_TRUE(Publish(100, 200).ok());
+    ExpectAll(kFirst, kFirst + 3100, 200);
+  }
+}
+
 TEST_F(SegmentedLogTest, MemoryOnlyTouchesNoFile) {
   options_.dir.clear();
   options_.memory_messages = 10;
