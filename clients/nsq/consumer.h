@@ -91,7 +91,8 @@ struct ConsumerStatus {
   uint64_t late_answers = 0;  // E_FIN_FAILED and the like: the server had taken them back
   uint64_t connects = 0;
   uint64_t lookup_failures = 0;
-  int backoff_level = 0;
+  int backoff_level = 0;                     // 0: not backing off
+  std::chrono::nanoseconds backoff_left{0};  // until the next message is tried
   bool paused = false;
 };
 

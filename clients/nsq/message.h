@@ -33,8 +33,9 @@ class Message {
   uint16_t attempts() const;  // this delivery included
   std::chrono::time_point<std::chrono::system_clock, Time> timestamp() const;
   std::string_view nsqd() const;  // the address it came from
-  // When the server takes it back, unless touched.
+  // When the server takes it back, unless touched; and when it does however often it is touched.
   std::chrono::steady_clock::time_point deadline() const;
+  std::chrono::steady_clock::time_point last_deadline() const;
 
   // Whether an answer cannot reach the server any more: it comes, or came, again.
   bool expired() const;

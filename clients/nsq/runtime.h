@@ -21,7 +21,8 @@ struct RuntimeOptions {
 // has. Thread-safe.
 //
 // Destroying it closes what connections are left; producers and consumers made with it answer
-// kStopped from then on. Not from a handler or callback. After fork() the child must make its own.
+// kStopped from then on. Not from a handler or callback. After fork() the child must make its own:
+// there the parent's answer kStopped too.
 class Runtime {
  public:
   explicit Runtime(RuntimeOptions options = {});

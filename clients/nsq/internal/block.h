@@ -24,6 +24,7 @@ struct Source {
   LinkId link = 0;
   std::string address;
   Duration msg_timeout{0};
+  Duration max_msg_timeout{0};
   std::atomic<bool> lost{false};
   std::atomic<int> rdy{0};
   std::atomic<int> in_flight{0};  // answered ones are not counted from the moment of the answer

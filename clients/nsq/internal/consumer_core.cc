@@ -368,6 +368,11 @@ Expected<void> ConsumerCore::Answer(Source& source, AnswerKind kind, const char*
 
 StopReport ConsumerCore::Stop(Duration timeout) {
   const SteadyTime deadline = std::chrono::steady_clock::now() + timeout;
+  if (runtime_->forked()) {
+    for (std::thread& worker : workers_) worker.detach();  // they are in the other process
+    workers_.clear();
+    return StopReport{false, 0, 0};
+  }
   stop_source_.request_stop();
   std::deque<Message> unbegun;
   std::deque<Received> receivers;
@@ -521,6 +526,7 @@ void ConsumerCore::OnSubscribed(Node* node) {
   source->link = node->id;
   source->address = node->address;
   source->msg_timeout = node->link->traits().msg_timeout;
+  source->max_msg_timeout = node->link->traits().max_msg_timeout;
   node->source = source;
   here_->by_id[node->id] = node;
   {
@@ -902,6 +908,7 @@ void ConsumerCore::FillStatus(ConsumerStatus* status) const {
   status->lookup_failures = lookup_failures_;
   if (here_ == nullptr) return;
   status->backoff_level = here_->backoff.level();
+  if (here_->pause.armed()) status->backoff_left = here_->pause.when() - here_->loop.Now();
   for (const auto& [address, node] : here_->nodes) {
     if (node->state != Node::State::kLive) continue;
     const SteadyTime last = here_->book.last_message(node->id);

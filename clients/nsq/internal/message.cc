@@ -1,5 +1,6 @@
 #include <nsq/message.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "clients/nsq/internal/block.h"
@@ -42,7 +43,11 @@ std::chrono::time_point<std::chrono::system_clock, Message::Time> Message::times
 std::string_view Message::nsqd() const { return block_->source->address; }
 
 std::chrono::steady_clock::time_point Message::deadline() const {
-  return given_ + block_->source->msg_timeout;
+  return std::min(given_ + block_->source->msg_timeout, last_deadline());
+}
+
+std::chrono::steady_clock::time_point Message::last_deadline() const {
+  return block_->received + block_->source->max_msg_timeout;
 }
 
 bool Message::expired() const { return block_ == nullptr || block_->source->lost.load(); }

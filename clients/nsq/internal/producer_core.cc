@@ -211,7 +211,7 @@ std::optional<SteadyTime> ProducerCore::CloseDueBatches(SteadyTime now) {
 bool ProducerCore::WriteDirectly(Operation* operation, const PublishCommand& command) {
   if (!direct_.valid() || pending_.load(std::memory_order_relaxed) != 0) return false;
   const size_t bytes = command.head.size() + command.body.size();
-  if (bytes > kMostDirectBytes) return false;
+  if (bytes > kMostDirectBytes || runtime_->forked()) return false;
   iovec parts[2] = {{const_cast<char*>(command.head.data()), command.head.size()},
                     {const_cast<char*>(command.body.data()), command.body.size()}};
   msghdr message{};

@@ -1,5 +1,7 @@
 #include "clients/nsq/internal/runtime_core.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
 #include <utility>
@@ -39,7 +41,7 @@ struct RuntimeCore::LeaveLetter : Letter {
 };
 
 RuntimeCore::RuntimeCore(RuntimeOptions options)
-    : log_(options.log), log_level_(options.log_level) {
+    : process_(::getpid()), log_(options.log), log_level_(options.log_level) {
   const SignalsBlocked blocked;
   callbacks_ = std::make_unique<CallbackPool>(options.callback_threads);
   helpers_ = std::make_unique<HelperPool>(kHelperThreads);
@@ -85,11 +87,13 @@ void RuntimeCore::Shutdown() {
   callbacks_->Stop();
 }
 
+bool RuntimeCore::forked() const { return ::getpid() != process_; }
+
 bool RuntimeCore::OnIoThread() { return is_io_thread; }
 
 bool RuntimeCore::Register(size_t loop, std::weak_ptr<Resident> resident) {
   const std::shared_lock<std::shared_mutex> lock(mutex_);
-  if (ended_) return false;
+  if (ended_ || forked()) return false;
   const std::lock_guard<std::mutex> residents_lock(residents_mutex_);
   std::erase_if(residents_, [](const Entry& entry) { return entry.resident.expired(); });
   residents_.push_back({loop, std::move(resident)});
@@ -98,7 +102,7 @@ bool RuntimeCore::Register(size_t loop, std::weak_ptr<Resident> resident) {
 
 bool RuntimeCore::Post(size_t loop, std::unique_ptr<Letter> letter) {
   const std::shared_lock<std::shared_mutex> lock(mutex_);
-  if (ended_) return false;
+  if (ended_ || forked()) return false;
   loops_[loop]->Post(std::move(letter));
   return true;
 }
@@ -110,6 +114,13 @@ namespace nsq {
 Runtime::Runtime(RuntimeOptions options)
     : core_(std::make_shared<client::RuntimeCore>(std::move(options))) {}
 
-Runtime::~Runtime() { core_->Shutdown(); }
+Runtime::~Runtime() {
+  if (!core_->forked()) {
+    core_->Shutdown();
+    return;
+  }
+  // There are no threads to end, and what they were in the middle of nobody can tell: it stays.
+  static_cast<void>(new std::shared_ptr<client::RuntimeCore>(core_));
+}
 
 }  // namespace nsq

@@ -44,11 +44,14 @@ class RuntimeCore {
   size_t ChooseLoop() { return next_loop_.fetch_add(1) % loops_.size(); }
   // From then on `resident` is told to leave before the loop ends; false if it has ended.
   bool Register(size_t loop, std::weak_ptr<Resident> resident);
-  // False, and the letter is gone, once the loop has ended.
+  // False, and the letter is gone, once the loop has ended, or where it never ran: in a fork.
   bool Post(size_t loop, std::unique_ptr<Letter> letter);
 
   // Whether the caller is one of the runtimes' I/O threads, which must not wait.
   static bool OnIoThread();
+
+  // Whether this process is a fork of the one that made it: the threads stayed there.
+  bool forked() const;
 
   // On that loop only.
   EventLoop& loop(size_t index) { return *loops_[index]; }
@@ -69,6 +72,7 @@ class RuntimeCore {
     std::weak_ptr<Resident> resident;
   };
 
+  const int process_;
   const LogSink log_;
   const Severity log_level_;
   std::atomic<uint64_t> instances_{0};

@@ -252,6 +252,35 @@ TEST_F(ConsumerTest, WhatAnIdleNsqdDoesNotUseGoesToABusyOneOnDemand) {
   EXPECT_TRUE(said(idle, "RDY 1"));
 }
 
+TEST_F(ConsumerTest, TouchingGivesTimeUpToWhatTheServerAllows) {
+  FakeNsqd::Script script;
+  script.identify_answer = R"({"msg_timeout":60000,"max_msg_timeout":60000})";
+  FakeNsqd nsqd(script);
+  nsqd.Add("x");
+  Consumer consumer = Open(OptionsFor({nsqd.address()}, 1));
+  ASSERT_TRUE(consumer.Start());
+  auto message = consumer.Receive(kPatience);
+  ASSERT_TRUE(message);
+  EXPECT_EQ(message->deadline(), message->last_deadline());
+  EXPECT_TRUE(message->Touch());
+  EXPECT_EQ(message->deadline(), message->last_deadline());
+  EXPECT_TRUE(nsqd.Await([](const auto& all) { return EndsWith(all, "TOUCH"); }));
+}
+
+TEST_F(ConsumerTest, StatusSaysHowLongItBacksOff) {
+  FakeNsqd nsqd;
+  nsqd.Add("bad");
+  ConsumerOptions options = OptionsFor({nsqd.address()}, 1);
+  options.client.backoff_multiplier = seconds(10);
+  Consumer consumer = Open(std::move(options));
+  ASSERT_TRUE(consumer.Start(ByBody));
+  ASSERT_TRUE(nsqd.Await([](const auto& all) { return EndsWith(all, "REQ 0"); }));
+  const ConsumerStatus status = consumer.status();
+  EXPECT_EQ(status.backoff_level, 1);
+  EXPECT_GT(status.backoff_left, seconds(10));
+  EXPECT_LE(status.backoff_left, seconds(20));
+}
+
 TEST_F(ConsumerTest, ASilentServerIsLeftAndTriedAgain) {
   FakeNsqd nsqd;
   ConsumerOptions options = OptionsFor({nsqd.address()}, 1);

@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
+#include <nsq/consumer.h>
 #include <nsq/producer.h>
 #include <nsq/producer_pool.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -266,6 +269,27 @@ TEST_F(ProducerTest, ARuntimeThatEndsFailsWhatIsPending) {
   EXPECT_EQ(outcomes.Await(1), (std::vector<std::string>{"outcome unknown"}));
   EXPECT_EQ(CodeOf(producer->Publish("t", "x")), "stopped");
 }
+
+#ifndef __SANITIZE_THREAD__  // which allows no fork of a process with threads
+TEST_F(ProducerTest, AForkIsToldThatNothingRunsThere) {
+  FakeNsqd nsqd;
+  Producer producer = Open(nsqd.address(), seconds(10));
+  ASSERT_TRUE(producer.Publish("t", "x"));
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(10);
+    const bool told = CodeOf(producer.Publish("t", "x")) == "stopped" &&
+                      producer.Flush(seconds(10)) &&  // nothing is left to wait for
+                      !Consumer::Open(runtime_, {.topic = "t", .channel = "c", .nsqds = {"h:1"}});
+    ::_exit(told ? 0 : 1);
+  }
+  int status = -1;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(producer.Publish("t", "x")) << "nor does the child disturb the parent's";
+  EXPECT_EQ(nsqd.connections(), 1u);
+}
+#endif
 
 TEST_F(ProducerTest, WithoutHeartbeatsSilenceIsNoReasonToLeave) {
   FakeNsqd nsqd;
