@@ -304,6 +304,17 @@ TEST_F(ConsumerTest, AnErrorAboutOneMessageKeepsTheConnection) {
   EXPECT_EQ(nsqd.connections(), 1u);
 }
 
+TEST_F(ConsumerTest, AnErrorThatTheServerClosesAfterIsComeBackFrom) {
+  FakeNsqd nsqd;
+  Consumer consumer = Open(OptionsFor({nsqd.address()}, 1));
+  ASSERT_TRUE(consumer.Start(ByBody));
+  nsqd.AwaitCommands(3);
+  nsqd.SendAll(1, "E_INVALID RDY count 2501 out of range 0-2500");
+  nsqd.Disconnect();
+  EXPECT_EQ(nsqd.AwaitCommands(7),
+            (Strings{"IDENTIFY", "SUB", "RDY 1", "EOF", "IDENTIFY", "SUB", "RDY 1"}));
+}
+
 TEST_F(ConsumerTest, HandlersThatAreBusyDoNotKeepHeartbeatsWaiting) {
   FakeNsqd::Script script;
   script.heartbeat_interval = milliseconds(50);
