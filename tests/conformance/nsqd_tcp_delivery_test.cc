@@ -351,6 +351,44 @@ TEST_P(NsqdTcpDelivery, SamplingKeepsThatShareAndDropsTheRest) {
   EXPECT_LT(kept, kMessages * 57 / 100);
 }
 
+// "topology-aware-consumption" (spec: nsqd-tcp 4.6).
+class NsqdTopology : public NsqdTcpDelivery {
+ protected:
+  NsqdTopology()
+      : NsqdTcpDelivery({"-enable-experiment=topology-aware-consumption", "-topology-zone=z1",
+                         "-topology-region=r1"}) {}
+
+  Client ConsumerOf(const std::string& zone, const std::string& region) {
+    Client client = Consumer(
+        "near", StrCat(R"({"topology_zone":")", zone, R"(","topology_region":")", region, "\"}"));
+    client.Send("RDY 1\n");
+    client.Sync();
+    return client;
+  }
+};
+
+TEST_P(NsqdTopology, NearConsumersAreServedFirst) {
+  Client other = ConsumerOf("z2", "r2");
+  Client region = ConsumerOf("z2", "r1");
+  Client zone = ConsumerOf("z1", "r2");
+  for (int round = 1; round <= 3; ++round) {
+    Publish("near", {"first"});
+    EXPECT_THAT(zone.Next(), HasSubstr("first"));
+    Publish("near", {"second"});
+    EXPECT_THAT(region.Next(), HasSubstr("second"));
+    Publish("near", {"third"});
+    EXPECT_THAT(other.Next(), HasSubstr("third"));
+    for (Client* const client : {&zone, &region, &other}) {
+      client->Fin();
+      client->Sync();
+    }
+  }
+  EXPECT_THAT(HttpBody(http_port(), "GET /stats?format=json&topic=near"),
+              HasSubstr(R"("zone_local_msg_count":3,"region_local_msg_count":3,)"
+                        R"("global_msg_count":3,)"));
+}
+
+INSTANTIATE_TEST_SUITE_P(, NsqdTopology, testing::ValuesIn(Loops()), LoopsName);
 INSTANTIATE_TEST_SUITE_P(, NsqdTcpDelivery, testing::ValuesIn(Loops()), LoopsName);
 
 class NsqdTcpLimits : public NsqdTcpDelivery {
