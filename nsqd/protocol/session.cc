@@ -104,6 +104,7 @@ Session::~Session() {
   home_.Assert();
   NSQ_DCHECK(answers_.promised() == 0);
   if (asking_ != nullptr) asking_->session = nullptr;
+  memory_.unsent_bytes -= counted_unsent_;
   LeaveChannel();
 }
 
@@ -154,6 +155,7 @@ size_t Session::OnData(std::string_view data) {
     LeaveChannel();
     return data.size();
   }
+  if (connection_.unsent_bytes() >= look_at_unsent_) WatchUnsent();
   PauseOrResume();
   return used;
 }
@@ -195,10 +197,31 @@ bool Session::Overloaded() const {
   // Once it has stopped, half of it must be gone before it goes on.
   const size_t share = paused_ ? 2 : 1;
   const size_t unsent = connection_.unsent_bytes();
-  const size_t messages = subscription_ == nullptr ? 0 : kMaxUnsentMessages;
+  const size_t messages = subscription_ == nullptr ? 0 : MaxUnsentMessages();
+  const size_t answers = memory_.unsent_over() ? kLeastUnsent : kMaxUnsentAnswers;
   const size_t promised = memory_.promised_over() ? kLeastPromised : kMaxPromised;
   return answers_.size() >= kMaxAnswers / share || answers_.promised_bytes() >= promised / share ||
-         unsent >= messages + kMaxUnsentAnswers / share;
+         unsent >= messages + answers / share;
+}
+
+size_t Session::MaxUnsentMessages() const {
+  return memory_.unsent_over() ? kLeastUnsent : kMaxUnsentMessages;
+}
+
+void Session::CountUnsent() {
+  home_.Assert();
+  const size_t unsent = connection_.unsent_bytes();
+  const size_t counted = unsent < kLeastUnsent ? 0 : unsent;
+  memory_.unsent_bytes += counted - counted_unsent_;
+  counted_unsent_ = counted;
+  look_at_unsent_ = counted + kLeastUnsent;
+}
+
+void Session::WatchUnsent() {
+  CountUnsent();
+  // In this order: the connection sends first.
+  connection_.FlushAtTurnEnd();
+  loop_.AtTurnEnd(TurnPhase::kSocket, &count_task_);
 }
 
 void Session::PauseOrResume() {
@@ -252,6 +275,7 @@ void Session::OnPublished(uint64_t ticket, const Status& status) {
   }
   memory_.promised_bytes -= promised_before - answers_.promised_bytes();
   SayAnswers();
+  if (connection_.unsent_bytes() >= look_at_unsent_) WatchUnsent();
   if (paused_ || phase_ != Phase::kRunning) SettleSoon();
 }
 
@@ -262,9 +286,12 @@ void Session::Deliver(const Delivery& delivery) {
   char id[kMessageIdBytes];
   FormatMessageId(options_.node_id, delivery.sequence, id);
   AppendMessageFrame(UnixNanos(delivery.timestamp), delivery.attempts, id, delivery.body, &out);
-  if (connection_.unsent_bytes() < kMaxUnsentMessages) return;
+  if (connection_.unsent_bytes() < look_at_unsent_) return;
+  WatchUnsent();
+  if (connection_.unsent_bytes() < MaxUnsentMessages()) return;
   connection_.FlushNow();
-  if (connection_.unsent_bytes() < kMaxUnsentMessages) return;
+  CountUnsent();
+  if (connection_.unsent_bytes() < MaxUnsentMessages()) return;
   writable_ = false;
   channel_->SetWritable(subscription_, false);
 }
@@ -379,8 +406,10 @@ void Session::Settle() {
     return;
   }
   if (upgrade_ && shaking_hands_ == nullptr && answers_.empty()) Upgrade();
-  if (paused_ && connection_.unsent_bytes() >= kMaxUnsentAnswers / 2) connection_.FlushNow();
-  if (!writable_ && connection_.unsent_bytes() < kMaxUnsentMessages / 2) {
+  // Less than that is no reason to wait, over the budget or not.
+  if (paused_ && connection_.unsent_bytes() >= kLeastUnsent / 2) connection_.FlushNow();
+  if (counted_unsent_ > 0) CountUnsent();
+  if (!writable_ && connection_.unsent_bytes() < MaxUnsentMessages() / 2) {
     writable_ = true;
     channel_->SetWritable(subscription_, true);
     topic_->Wake();

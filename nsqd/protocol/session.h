@@ -81,6 +81,8 @@ class Session final : public Deferrable,
   static constexpr size_t kMaxUnsentMessages = size_t{1} << 20;
   // ... and, beyond those, before its commands are not read any more.
   static constexpr size_t kMaxUnsentAnswers = size_t{256} << 10;
+  // Both, while the clients of the loop are over their budget together.
+  static constexpr size_t kLeastUnsent = size_t{64} << 10;
 
   // A connection just accepted; `place` is held until it is closed.
   Session(Broker& broker, ConnectionId id, UniqueFd fd, ConnectionPlace place);
@@ -135,6 +137,12 @@ class Session final : public Deferrable,
     std::string topic;
     std::string channel;
     std::optional<SteadyTime> retry_at;
+  };
+  // After the connection has sent what the kernel takes.
+  struct CountTask : TurnTask {
+    explicit CountTask(Session* s) : session(s) {}
+    void AtTurnEnd() noexcept override { session->CountUnsent(); }
+    Session* const session;
   };
   struct SettleTask : TurnTask {
     explicit SettleTask(Session* s) : session(s) {}
@@ -205,6 +213,11 @@ class Session final : public Deferrable,
   // goes on reading. Looks at the state only, so that it may be asked for once too often.
   void Settle();
   bool Overloaded() const NSQ_REQUIRES(home_);
+  // Brings what the loop knows of this client's unsent bytes up to date.
+  void CountUnsent();
+  // Much is unsent: counts it, now and again when the turn has sent what can be sent.
+  void WatchUnsent() NSQ_REQUIRES(home_);
+  size_t MaxUnsentMessages() const NSQ_REQUIRES(home_);
   void PauseOrResume() NSQ_REQUIRES(home_);
 
   void OnTimer();
@@ -252,7 +265,9 @@ class Session final : public Deferrable,
   Topic* topic_ NSQ_GUARDED_BY(home_) = nullptr;  // } all or none
   Channel* channel_ NSQ_GUARDED_BY(home_) = nullptr;
   Subscription* subscription_ NSQ_GUARDED_BY(home_) = nullptr;
-  bool writable_ NSQ_GUARDED_BY(home_) = true;  // what the channel knows
+  bool writable_ NSQ_GUARDED_BY(home_) = true;                  // what the channel knows
+  size_t counted_unsent_ NSQ_GUARDED_BY(home_) = 0;             // in memory_
+  size_t look_at_unsent_ NSQ_GUARDED_BY(home_) = kLeastUnsent;  // when it comes to that many
 
   Timer timer_ NSQ_GUARDED_BY(home_);
   SteadyTime last_command_ NSQ_GUARDED_BY(home_);
@@ -265,6 +280,7 @@ class Session final : public Deferrable,
   std::pair<const std::string, uint64_t>* last_published_ NSQ_GUARDED_BY(home_) = nullptr;
 
   SettleTask settle_task_{this};
+  CountTask count_task_{this};
 };
 
 }  // namespace nsq::nsqd

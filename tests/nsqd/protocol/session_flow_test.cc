@@ -365,6 +365,66 @@ TEST_F(SessionFlowTest, ConsumerThatDoesNotReadGetsNoMoreMessages) {
   EXPECT_EQ(in_flight(), kMessages);
 }
 
+TEST_F(SessionFlowTest, ConsumersThatDoNotReadHaveABudgetTogether) {
+  broker.publishing = Publishing::kReal;
+  broker.mutable_options().mem_queue_size = 100000;
+  broker.memory.limit_bytes = size_t{1} << 20;
+  constexpr size_t kConsumers = 20;
+  constexpr size_t kMessages = 3000;
+  const std::string body(10000, 'x');
+  Topic& topic = broker.MakeTopic("t#ephemeral");
+  Client* const producer = client;
+  for (size_t i = 0; i < kConsumers; ++i) {
+    Connect();
+    Subscribe();
+    client->StopReading(true);
+    Say("RDY 2500\n");
+  }
+  client = producer;
+  Say("  V2");
+  for (size_t i = 0; i < kMessages / 100; ++i) {
+    Say(Mpub("t#ephemeral", std::vector<std::string>(100, body)));
+  }
+  ExpectHeard(std::vector<std::string>(kMessages / 100, "response OK"));
+  for (int i = 0; i < 10; ++i) RunALittle();
+  const uint64_t given = topic.FindChannel("c")->Stats(false).in_flight_count;
+  // To each what its socket takes, which is not ours, and little more.
+  constexpr size_t kSocket = 300000;
+  EXPECT_LT(given * body.size(),
+            broker.memory.limit_bytes + kConsumers * (2 * Session::kLeastUnsent + kSocket));
+
+  for (const auto& each : clients) each->StopReading(false);
+  RunUntil([&] {
+    size_t heard = 0;
+    for (const auto& each : clients) heard += each->bytes().size();
+    return heard >= kMessages * body.size();
+  });
+  RunALittle();
+  EXPECT_EQ(topic.FindChannel("c")->Stats(false).in_flight_count, kMessages);
+  EXPECT_EQ(broker.memory.unsent_bytes, 0u);
+}
+
+TEST_F(SessionFlowTest, ProducersThatDoNotReadTheirAnswersHaveABudgetTogether) {
+  broker.memory.limit_bytes = 0;
+  const std::string pub = Pub("t", "x");
+  constexpr size_t kPublishes = 100000;  // 1 MB of answers
+  std::string all = "  V2";
+  for (size_t i = 0; i < kPublishes; ++i) all += pub;
+  client->StopReading(true);
+  Say(all);
+  size_t unsent = 1;
+  for (size_t seen = 0; unsent != seen;) {
+    seen = unsent;
+    for (int i = 0; i < 10; ++i) RunALittle();
+    unsent = broker.memory.unsent_bytes;
+  }
+  EXPECT_GT(unsent, 0u);
+  EXPECT_LT(unsent, 2 * Session::kLeastUnsent + Session::kMaxAnswers * 10);
+  client->StopReading(false);
+  RunUntil([&] { return client->bytes().size() == kPublishes * 10; });
+  EXPECT_EQ(broker.memory.unsent_bytes, 0u);
+}
+
 TEST_F(SessionFlowTest, DeferringAndRequeueingHaveLimitsOfTheirOwn) {
   broker.mutable_options().max_defer_timeout = std::chrono::hours(90 * 24);
   const auto days = [](int count) { return std::to_string(count * 24LL * 3600 * 1000); };
