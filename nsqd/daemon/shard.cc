@@ -173,17 +173,33 @@ struct Shard::BackupJob : Job {
   std::unique_ptr<BackupReply> reply;
 };
 
+// A backup of one shard, some topics a turn: each costs a directory and a link for each segment.
 struct Shard::BackupRequest : Letter {
-  BackupRequest(Shard* f, Shard* t, uint64_t n, std::string p)
-      : from(f), to(t), number(n), path(std::move(p)) {}
+  struct Work {
+    Shard* from;
+    Shard* here;
+    uint64_t number;
+    std::string path;
+    std::unique_ptr<BackupJob> job = nullptr;  // null: not begun
+    std::vector<std::string> names = {};       // topics still to come
+  };
+  explicit BackupRequest(std::unique_ptr<Work> w) : work(std::move(w)) {}
   void Open() noexcept override {
-    to->home_.Assert();
-    to->BackupHere(from, number, path);
+    Shard& here = *work->here;
+    here.home_.Assert();
+    if (work->job == nullptr) {
+      work->job = std::make_unique<BackupJob>();
+      work->job->reply = std::make_unique<BackupReply>(work->from, work->number);
+      work->names.reserve(here.topics_.size());
+      for (const auto& [name, topic] : here.topics_) work->names.push_back(name);
+    }
+    if (here.BackupSome(&work->names, work->path, work->job.get())) {
+      here.loop_.Post(std::make_unique<BackupRequest>(std::move(work)));
+    } else {
+      here.world_.pool.Submit(std::move(work->job), &here.loop_, Lane::kBackground);
+    }
   }
-  Shard* const from;
-  Shard* const to;
-  const uint64_t number;
-  const std::string path;
+  std::unique_ptr<Work> work;
 };
 
 struct Shard::GatheredBackup {
@@ -228,6 +244,9 @@ namespace {
 constexpr size_t kClosingThreads = 32;
 
 constexpr size_t kMaxCachedHomes = 65536;
+
+// Some milliseconds.
+constexpr size_t kBackupsPerTurn = 32;
 
 // Keeps what may still be on the stack until the turn ends.
 template <typename T>
@@ -732,22 +751,26 @@ void Shard::Backup(const std::string& name,
   const std::string path = gather->part_path;
   backing_up_.emplace(number, std::move(gather));
   for (Shard* const shard : world_.shards) {
-    shard->loop_.Post(std::make_unique<BackupRequest>(this, shard, number, path));
+    shard->loop_.Post(std::make_unique<BackupRequest>(
+        std::unique_ptr<BackupRequest::Work>(new BackupRequest::Work{this, shard, number, path})));
   }
 }
 
-void Shard::BackupHere(Shard* from, uint64_t number, const std::string& path) {
-  auto job = std::make_unique<BackupJob>();
-  job->reply = std::make_unique<BackupReply>(from, number);
-  for (const auto& [name, topic] : topics_) {
+bool Shard::BackupSome(std::vector<std::string>* names, const std::string& path, BackupJob* job) {
+  Status& status = job->reply->part.status;
+  if (closing_) status = Status(Code::kUnavailable, "exiting");
+  for (size_t i = 0; i < kBackupsPerTurn && !names->empty() && status.ok(); ++i) {
+    Topic* const topic = FindTopic(names->back());
+    names->pop_back();
+    if (topic == nullptr) continue;  // deleted meanwhile
     Result<std::unique_ptr<TopicBackup>> backup = topic->Backup(path);
     if (!backup.ok()) {
-      job->reply->part.status = backup.status();
-      break;
+      status = backup.status();
+    } else if (*backup != nullptr) {
+      job->topics.push_back(std::move(*backup));
     }
-    if (*backup != nullptr) job->topics.push_back(std::move(*backup));
   }
-  world_.pool.Submit(std::move(job), &loop_, Lane::kBackground);
+  return status.ok() && !names->empty();
 }
 
 void Shard::OnBackedUp(uint64_t number, const Backend::BackupResult& part) {

@@ -178,7 +178,9 @@ class Shard : public Broker, private TopicObserver {
   void OnStats(uint64_t number, DaemonStats part);
   MetricsPart MetricsHere() const NSQ_REQUIRES(home_);
   void OnMetrics(uint64_t number, size_t shard, MetricsPart part);
-  void BackupHere(Shard* from, uint64_t number, const std::string& path) NSQ_REQUIRES(home_);
+  // Takes some of `names` off and into the job. False: that was all, or it has failed.
+  bool BackupSome(std::vector<std::string>* names, const std::string& path, BackupJob* job)
+      NSQ_REQUIRES(home_);
   void OnBackedUp(uint64_t number, const Backend::BackupResult& part);
   void SendMail();
   bool draining() const;

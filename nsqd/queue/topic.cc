@@ -553,7 +553,7 @@ Result<std::unique_ptr<TopicBackup>> Topic::Backup(const std::string& in) {
   if (Status status = world_.files.MakeDir(backup->dir); !status.ok()) return status;
   if (Status status = log_->LinkTo(backup->dir, &backup->segments); !status.ok()) return status;
   backup->size_bytes = log_->disk_bytes();
-  backup->state = Snapshot();
+  backup->state = Snapshot(false);
   return backup;
 }
 

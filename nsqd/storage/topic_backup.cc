@@ -1,5 +1,6 @@
 #include "nsqd/storage/topic_backup.h"
 
+#include <algorithm>
 #include <span>
 
 #include "nsqd/storage/journal_format.h"
@@ -8,6 +9,10 @@ namespace nsq::nsqd {
 
 Status TopicBackup::Finish() {
   state.clean = false;
+  for (ChannelState& channel : state.channels) {
+    std::sort(channel.unfinished.begin(), channel.unfinished.end(),
+              [](const Unfinished& a, const Unfinished& b) { return a.sequence < b.sequence; });
+  }
   const std::vector<std::byte> journal = EncodeSnapshot(state);
   const Result<std::unique_ptr<AppendFile>> file = files->OpenAppend(dir + "/journal");
   if (!file.ok()) return file.status();

@@ -22,7 +22,7 @@ struct TopicBackup {
   std::string dir;
   std::vector<std::string> segments;  // paths in `dir`
   uint64_t size_bytes = 0;
-  TopicState state;
+  TopicState state;  // what is unfinished: in any order
 
   // Writes the journal and syncs everything. Blocks.
   Status Finish();

@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -271,6 +273,36 @@ TEST_F(ShardTest, ActionsSayWhatIsMissing) {
   EXPECT_EQ(*no_channel, "channel does not exist");
   EXPECT_EQ(*made, "ok");
   EXPECT_EQ(Stats(1).topics.at(0).channels.at(0).name, "c");
+}
+
+// One goes meanwhile.
+TEST_F(ShardTest, ABackupOfManyTopicsTakesSeveralTurnsAndMissesNone) {
+  constexpr size_t kTopics = 500;
+  for (size_t i = 0; i < kTopics; ++i) Publish(0, "t" + std::to_string(i), "x");
+  Turns();
+  std::optional<Backend::BackupResult> result;
+  shards_[1]->Backup("b", [&](const Backend::BackupResult& done) { result = done; });
+  const auto links = [&] {
+    const std::vector<std::string> calls = files_.Calls();
+    return std::count_if(calls.begin(), calls.end(),
+                         [](const std::string& call) { return call.starts_with("link "); });
+  };
+  const auto turn = [&] {
+    for (const auto& loop : loops_) {
+      const auto before = links();
+      loop->RunOnce(false);
+      EXPECT_LE(links() - before, 64) << "in one turn";
+    }
+  };
+  while (links() == 0) turn();
+  Act(0, TopicAction::kDeleteTopic, "t0");
+  while (!result) turn();
+  ASSERT_TRUE(result->status.ok()) << result->status.ToString();
+  EXPECT_GE(result->topics, kTopics - 1);
+  EXPECT_LE(result->topics, kTopics);
+  for (size_t i = 1; i < kTopics; ++i) {
+    EXPECT_TRUE(files_.Has("data/backups/b/t" + std::to_string(i) + ".topic/journal")) << i;
+  }
 }
 
 TEST_F(ShardTest, AnEphemeralTopicGoesWithItsLastChannel) {

@@ -319,7 +319,7 @@ Status MemoryFiles::Rename(const std::string& from, const std::string& to) {
     dirs_.insert(to);
     Names moved;
     for (const auto& [path, inode] : names_) {
-      const bool inside = ParentDir(path) == from;
+      const bool inside = path.starts_with(from + "/");
       moved[inside ? to + path.substr(from.size()) : path] = inode;
     }
     names_ = std::move(moved);
