@@ -256,7 +256,7 @@ std::string Config::String(std::string_view name) const {
 
 Duration Config::Time(std::string_view name) const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return Get(name).value.duration;
+  return std::clamp(Get(name).value.duration, -kLongestTime, kLongestTime);
 }
 
 std::vector<std::string> Config::Strings(std::string_view name) const {

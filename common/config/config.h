@@ -42,6 +42,9 @@ class Config {
   int64_t Int(std::string_view name) const;  // also the number of kTlsRequired and kTlsMinVersion
   double Float(std::string_view name) const;
   std::string String(std::string_view name) const;
+  // Within kLongestTime of zero, so that programs may add it to a clock and multiply it by a few;
+  // Show shows what was given.
+  static constexpr Duration kLongestTime = std::chrono::hours(10 * 365 * 24);
   Duration Time(std::string_view name) const;
   std::vector<std::string> Strings(std::string_view name) const;
   std::vector<double> Floats(std::string_view name) const;

@@ -14,6 +14,11 @@ void Timer::ArmAt(SteadyTime when) {
   loop_.PutTimer(this, when);
 }
 
+void Timer::ArmAfter(Duration delay) {
+  const SteadyTime now = loop_.Now();
+  ArmAt(delay > SteadyTime::max() - now ? SteadyTime::max() : now + delay);
+}
+
 void Timer::Cancel() {
   loop_.home().Assert();
   loop_.RemoveTimer(this);

@@ -20,7 +20,8 @@ class Timer : private TimerNode {
   ~Timer();
 
   void ArmAt(SteadyTime when);
-  void ArmAfter(Duration delay) { ArmAt(loop_.Now() + delay); }
+  // Never, if 64 bits of nanoseconds do not hold that time.
+  void ArmAfter(Duration delay);
   void Cancel();
 
   bool armed() const { return queued(); }

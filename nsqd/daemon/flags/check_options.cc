@@ -1,5 +1,6 @@
 #include "nsqd/daemon/flags/check_options.h"
 
+#include <algorithm>
 #include <limits>
 #include <optional>
 #include <string_view>
@@ -12,9 +13,16 @@
 namespace nsq::nsqd {
 namespace {
 
+// No message, file or memory is larger, and it may be multiplied and added to.
+constexpr int64_t kMaxBytes = int64_t{1} << 48;
 constexpr int64_t kMaxLoops = 256;  // more than that is a mistyped port
 
 Status Invalid(std::string detail) { return Status(Code::kInvalid, std::move(detail)); }
+
+// A size that means "no limit" by being as large as can be is one that can be counted with.
+int64_t Bytes(const Config& config, std::string_view name) {
+  return std::min(config.Int(name), kMaxBytes);
+}
 
 Options TlsOptions(const Config& config) {
   Options options;
@@ -146,16 +154,16 @@ Result<Options> CheckOptions(const Config& config) {
   options.data_path = config.String("data-path");
   options.durability = *ParseDurability(config.String("durability"));
   options.mem_queue_size = config.Int("mem-queue-size");
-  options.memory_budget_bytes = config.Int("memory-budget");
-  options.disk_reserve_bytes = config.Int("disk-reserve");
-  options.max_bytes_per_file = config.Int("max-bytes-per-file");
+  options.memory_budget_bytes = Bytes(config, "memory-budget");
+  options.disk_reserve_bytes = Bytes(config, "disk-reserve");
+  options.max_bytes_per_file = Bytes(config, "max-bytes-per-file");
   options.sync_every = config.Int("sync-every");
   options.sync_timeout = config.Time("sync-timeout");
 
   options.msg_timeout = config.Time("msg-timeout");
   options.max_msg_timeout = config.Time("max-msg-timeout");
-  options.max_msg_size = config.Int("max-msg-size");
-  options.max_body_size = config.Int("max-body-size");
+  options.max_msg_size = Bytes(config, "max-msg-size");
+  options.max_body_size = Bytes(config, "max-body-size");
   options.max_req_timeout = config.Time("max-req-timeout");
   options.max_defer_timeout = config.Time("max-defer-timeout");
   if (options.max_defer_timeout == Duration::zero()) {

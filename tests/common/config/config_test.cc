@@ -87,6 +87,15 @@ TEST_F(ConfigTest, DefaultsHoldWhereNothingIsSaid) {
   EXPECT_FALSE(config_.Given("node-id"));
 }
 
+// Whoever adds it to a clock stays within 64 bits.
+TEST_F(ConfigTest, ATimeIsNoLongerThanTenYearsButShownAsGiven) {
+  EXPECT_EQ(Load({"-msg-timeout=2562047h"}), -1);
+  EXPECT_EQ(config_.Time("msg-timeout"), Config::kLongestTime);
+  EXPECT_EQ(Shown("msg_timeout"), "9223369200000000000");
+  EXPECT_EQ(Load({"-msg-timeout=-2562047h"}), -1);
+  EXPECT_EQ(config_.Time("msg-timeout"), -Config::kLongestTime);
+}
+
 TEST_F(ConfigTest, ABooleanTakesAValueOnlyByEqualsSign) {
   ASSERT_EQ(Load({"-deflate", "false", "-node-id", "3"}), -1);
   EXPECT_TRUE(config_.Bool("deflate"));

@@ -101,6 +101,17 @@ TEST(TimerTest, TwoThatAreAlwaysDueDoNotKeepATurn) {
   }
 }
 
+TEST(TimerTest, TheLongestDelayIsNotOverAtOnce) {
+  EventLoop loop("test loop");
+  bool done = false;
+  Timer endless(loop, [] { ADD_FAILURE() << "it overflowed"; });
+  Timer last(loop, [&done] { done = true; });
+  endless.ArmAfter(Duration::max());
+  EXPECT_EQ(endless.when(), SteadyTime::max());
+  last.ArmAfter(milliseconds(5));
+  while (!done) loop.RunOnce(true);
+}
+
 TEST(TimerTest, MayArmItselfAgainInItsCallback) {
   EventLoop loop("test loop");
   int calls = 0;

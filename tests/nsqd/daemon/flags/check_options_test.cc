@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,30 @@ class CheckOptionsTest : public testing::Test {
 
   std::string folder_;
 };
+
+// "No limit", as some write it: nothing that is counted with it overflows.
+TEST_F(CheckOptionsTest, TheLargestNumbersCanBeCountedWith) {
+  const std::string size = "=9223372036854775807";
+  const std::string time = "=2562047h47m16.854775807s";
+  const Result<Options> options =
+      Check({"-max-msg-size" + size, "-max-body-size" + size, "-max-bytes-per-file" + size,
+             "-memory-budget" + size, "-disk-reserve" + size, "-sync-timeout" + time,
+             "-msg-timeout" + time, "-max-msg-timeout" + time});
+  ASSERT_TRUE(options.ok()) << options.status().ToString();
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max() / 16;
+  constexpr int64_t kLarge = int64_t{1} << 40;
+  for (const int64_t bytes :
+       {options->max_msg_size, options->max_body_size, options->max_bytes_per_file,
+        options->memory_budget_bytes, options->disk_reserve_bytes}) {
+    EXPECT_LT(bytes, kMost);
+    EXPECT_GT(bytes, kLarge);
+  }
+  for (const Duration duration :
+       {options->sync_timeout, options->msg_timeout, options->max_msg_timeout}) {
+    EXPECT_LT(duration, Duration(kMost));
+    EXPECT_GT(duration, std::chrono::hours(24 * 365));
+  }
+}
 
 TEST_F(CheckOptionsTest, WithoutFlagsThereAreTheDefaults) {
   const Result<Options> options = Check({});
