@@ -586,8 +586,13 @@ void ConsumerCore::OnNodeLost(Node* node, const Error& why) {
   here_->loop.DeferDelete(std::move(node->link));
   node->state = Node::State::kIdle;
   if (options_.fail_fast && node->direct && !node->first_attempt_noted && !here_->stopping) {
-    NoteFirstAttempt(node, why);  // Start says it
+    Waiting<Expected<void>>* waiting = nullptr;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      waiting = std::exchange(start_waiting_, nullptr);
+    }
     LeaveLoop();
+    if (waiting != nullptr) waiting->Give(why);  // when it is over, so that nobody stops it too
     return;
   }
   Log(Severity::kError, was_live ? Event::kLost : Event::kConnectFailed,

@@ -355,6 +355,32 @@ Expected<void> ProducerCore::Stop(Duration timeout) {
   }
   Expected<void> flushed;
   if (timeout > Duration::zero()) flushed = Flush(timeout);
+  Close();
+  return flushed;
+}
+
+void ProducerCore::StopLater(Duration timeout) {
+  Operation operation;
+  operation.kind = Kind::kBarrier;
+  operation.inline_done = true;
+  operation.queued = std::chrono::steady_clock::now();
+  operation.deadline = operation.queued + timeout;
+  operation.done = [core = shared_from_this()](const Expected<void>&) { core->Close(); };
+  bool wake = false;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (closing_) return;
+    stopping_ = true;
+    room_.notify_all();
+    CloseDueBatches(SteadyTime::max());
+    Push(std::move(operation), nullptr);
+    wake = !std::exchange(woken_, true);
+  }
+  if (wake) Wake();
+}
+
+// Makes the loop let go of everything.
+void ProducerCore::Close() {
   bool wake = false;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -362,7 +388,6 @@ Expected<void> ProducerCore::Stop(Duration timeout) {
     wake = !std::exchange(woken_, true);
   }
   if (wake) Wake();
-  return flushed;
 }
 
 ProducerStatus ProducerCore::status() const {

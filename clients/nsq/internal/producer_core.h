@@ -68,6 +68,8 @@ class ProducerCore final : public Resident,
   Expected<void> Connect(Duration timeout);
   Expected<void> Flush(Duration timeout);
   Expected<void> Stop(Duration timeout);
+  // Takes nothing more; closes when what is pending is answered, or at the time-out. Does not wait.
+  void StopLater(Duration timeout);
 
   ProducerStatus status() const;
   const ProducerOptions& options() const { return options_; }
@@ -123,6 +125,7 @@ class ProducerCore final : public Resident,
   std::optional<SteadyTime> CloseDueBatches(SteadyTime now);
   bool WriteDirectly(Operation* operation, const PublishCommand& command);
   void Wake();
+  void Close();
   Expected<void> WaitFor(Kind kind, Duration timeout);
 
   // On the loop.

@@ -23,6 +23,7 @@ constexpr Duration kDownTime = seconds(1);
 bool MayGoElsewhere(const Error& error, bool unknown_too) {
   switch (error.code) {
     case ErrorCode::kNotSent:
+    case ErrorCode::kStopped:  // the pool has let go of it meanwhile
     case ErrorCode::kQueueFull:
     case ErrorCode::kConnectFailed:
     case ErrorCode::kNotNsqd:
@@ -174,7 +175,7 @@ class PoolCore final : public Resident, public std::enable_shared_from_this<Pool
                        std::random_device{}());
       }
     }
-    for (const Entry& entry : dropped) static_cast<void>(entry.core->Stop(Duration::zero()));
+    for (const Entry& entry : dropped) entry.core->StopLater(options_.producer.publish_timeout);
   }
 
   // The next one that was not tried; null if there is none.

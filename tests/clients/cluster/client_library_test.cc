@@ -282,7 +282,10 @@ TEST_F(ClientLibraryTest, APoolFindsNsqdAtLookup) {
   EXPECT_EQ(a.Stats("new").messages, 5);
   EXPECT_EQ(b.Stats("new").messages, 5);
   b.Kill();
-  for (int i = 0; i < 10; ++i) EXPECT_TRUE(pool->Publish("new", "x"));
+  for (int i = 0; i < 10; ++i) {
+    const auto published = pool->Publish("new", "x");
+    EXPECT_TRUE(published) << ToString(published.error().code) << ": " << published.error().detail;
+  }
 }
 
 TEST_F(ClientLibraryTest, OverAUnixSocket) {
