@@ -81,7 +81,7 @@ export function Notice({ tone = 'plain', children }) {
 export function Partial({ report }) {
   const silent = report.nodes.filter((node) => !node.up).length;
   if (silent === 0) return null;
-  return html`<p class="partial">Without ${silent === 1 ? 'the node that does' : `the ${plural(silent, 'node')} that do`} not answer: what is there is not counted.</p>`;
+  return html`<p class="partial">These figures leave out the ${silent === 1 ? 'node that does' : `${plural(silent, 'node')} that do`} not answer.</p>`;
 }
 
 export function Crumbs({ trail, here }) {

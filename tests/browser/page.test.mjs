@@ -512,7 +512,7 @@ test('a node that never answers, or answers rubbish, is named and the rest is sh
   b.hangs = true;
   await becomes(page.locator('.problems li').first(), new RegExp(`nsqd ${b.address} is down: no answer in time`));
   await becomes(cell('billing', 'Depth'), '5');
-  await becomes(page.locator('.partial'), /Without the node that does not answer/);
+  await becomes(page.locator('.partial'), /These figures leave out the node that does not answer/);
   // What it holds is not known, which is not nothing.
   await page.goto(`${admin.url}/nodes`);
   await becomes(cell(b.address, 'Depth'), '–');
