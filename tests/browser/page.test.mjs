@@ -286,10 +286,18 @@ test('fits a phone', async () => {
 });
 
 test('follows the scheme of the system, and keeps its contrast in both', async () => {
-  for (const colorScheme of ['light', 'dark']) {
+  // Every colour there is: trouble of each kind, badges, a warning.
+  a.topics.push(topic('paused', { paused: true, depth: 3, channels: [channel('c', { depth: 4 })] }));
+  a.draining = true;
+  b.hangs = true;
+  lookupd.moreTopics = ['gone'];
+  await page.goto(admin.url);
+  await row('orders').waitFor();
+  const paths = ['/', '/topics/orders', '/topics/paused/c', '/nodes', `/nodes/${a.address}`, '/lookup', '/counter'];
+  for (const [colorScheme, path] of ['light', 'dark'].flatMap((scheme) => paths.map((p) => [scheme, p]))) {
     await page.emulateMedia({ colorScheme });
-    await page.goto(admin.url);
-    await row('orders').waitFor();
+    await page.goto(admin.url + path);
+    await page.locator('main h1').waitFor({ state: 'attached' });
     assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), colorScheme);
     const worst = await page.evaluate(() => {
       const rgb = (color) => color.match(/[\d.]+/g).map(Number);
@@ -312,7 +320,7 @@ test('follows the scheme of the system, and keeps its contrast in both', async (
       }
       return found;
     });
-    assert.ok(worst.ratio >= 4.5, `${colorScheme}: "${worst.text}" has a contrast of ${worst.ratio}`);
+    assert.ok(worst.ratio >= 4.5, `${colorScheme} ${path}: "${worst.text}" has a contrast of ${worst.ratio}`);
   }
 });
 
