@@ -404,27 +404,6 @@ TEST_F(SessionFlowTest, ConsumersThatDoNotReadHaveABudgetTogether) {
   EXPECT_EQ(broker.memory.unsent_bytes, 0u);
 }
 
-TEST_F(SessionFlowTest, ProducersThatDoNotReadTheirAnswersHaveABudgetTogether) {
-  broker.memory.limit_bytes = 0;
-  const std::string pub = Pub("t", "x");
-  constexpr size_t kPublishes = 100000;  // 1 MB of answers
-  std::string all = "  V2";
-  for (size_t i = 0; i < kPublishes; ++i) all += pub;
-  client->StopReading(true);
-  Say(all);
-  size_t unsent = 1;
-  for (size_t seen = 0; unsent != seen;) {
-    seen = unsent;
-    for (int i = 0; i < 10; ++i) RunALittle();
-    unsent = broker.memory.unsent_bytes;
-  }
-  EXPECT_GT(unsent, 0u);
-  EXPECT_LT(unsent, 2 * Session::kLeastUnsent + Session::kMaxAnswers * 10);
-  client->StopReading(false);
-  RunUntil([&] { return client->bytes().size() == kPublishes * 10; });
-  EXPECT_EQ(broker.memory.unsent_bytes, 0u);
-}
-
 TEST_F(SessionFlowTest, DeferringAndRequeueingHaveLimitsOfTheirOwn) {
   broker.mutable_options().max_defer_timeout = std::chrono::hours(90 * 24);
   const auto days = [](int count) { return std::to_string(count * 24LL * 3600 * 1000); };
