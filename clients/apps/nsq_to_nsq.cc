@@ -195,6 +195,7 @@ int Run(const Config& config, Quit* quit) {
     });
   }
   quit->Wait();
+  progress = std::jthread();  // what the library says now gets lines of its own
   for (Consumer& consumer : consumers) consumer.Stop(kStopTime);
   return quit->code();
 }

@@ -54,7 +54,9 @@ std::string InLargerUnits(std::string_view number) {
 
 std::string DefaultText(const Flag& flag) {
   if (flag.fallback.empty() || (flag.kind == Kind::kBool && flag.fallback == "false")) return "";
-  if (flag.kind == Kind::kString && flag.fallback.ends_with(' ')) {
+  // A blank or line break at the end would not be seen.
+  if (flag.kind == Kind::kString &&
+      (flag.fallback.ends_with(' ') || flag.fallback.ends_with('\n'))) {
     return StrCat(" [", GoQuoted(flag.fallback), "]");
   }
   const bool is_bytes = flag.kind == Kind::kInt && flag.help.find("byte") != std::string::npos;

@@ -132,6 +132,7 @@ TEST_F(ToNsqTest, HelpAndVersion) {
   EXPECT_EQ(help.code, 0);
   EXPECT_EQ(help.out, "");
   EXPECT_EQ(help.err.substr(0, 17), "Usage of to_nsq:\n");
+  EXPECT_NE(help.err.find(R"(character to split input from stdin ["\n"])"), std::string::npos);
   EXPECT_EQ(Run("to_nsq", {"-version"}).out, "to_nsq v1.3.0\n");
 }
 
