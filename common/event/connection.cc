@@ -13,12 +13,12 @@
 namespace nsq {
 namespace {
 
-// An idle connection keeps no more than this; freeing less would only make work.
-constexpr size_t kKeepBytes = 0;
 // Room for one read once a command is known to be longer than a first read.
 constexpr size_t kReadBytes = size_t{128} * 1024;
 // A peer that makes layers say so much of their own and reads none of it is not listened to.
 constexpr size_t kMaxReplyBytes = size_t{256} * 1024;
+// With so much of a command read, there will be more of it.
+constexpr size_t kMuchMore = size_t{16} * 1024;
 // How long a peer may take to end its side after we have ended ours.
 constexpr Duration kLingerTime = seconds(2);
 
@@ -179,7 +179,8 @@ void Connection::OnReadable() {
   if (in_.empty() && filters_.empty()) {
     const size_t used = OfferToHandler(got);
     if (closed()) return;
-    in_.Append(got.substr(used));
+    const std::string_view rest = got.substr(used);
+    if (!rest.empty()) RoomIn(&in_, rest.size() >= kMuchMore).Append(rest);
     if (TakeOver()) Offer();
     return;
   }
@@ -189,6 +190,12 @@ void Connection::OnReadable() {
     DecodeInto(0, got);
   }
   Offer();
+}
+
+// An idle connection keeps no memory.
+void Connection::GiveBack(Buffer* buffer) {
+  if (buffer->empty() && buffer->capacity() > 0) loop_.GiveSpare(std::move(*buffer));
+  buffer->Shrink(0);
 }
 
 // Offers what is there until the handler takes no more of it.
@@ -201,7 +208,7 @@ void Connection::Offer() {
     if (!TakeOver() && used == 0) break;
   }
   if (closed()) return;
-  in_.Shrink(kKeepBytes);
+  GiveBack(&in_);
   UpdateReads();
   if (paused_ || closing_ || abandoned_) return;
   unoffered_ = false;
@@ -338,8 +345,8 @@ void Connection::FlushNow() {
     from.Consume(static_cast<size_t>(n));
     sent_bytes_ += static_cast<size_t>(n);
   }
-  out_.Shrink(kKeepBytes);
-  encoded_.Shrink(kKeepBytes);
+  GiveBack(&out_);
+  GiveBack(&encoded_);
   if (std::exchange(reply_bytes_, 0) > kMaxReplyBytes) UpdateReads();
   const bool was_stuck = std::exchange(stuck_, false);
   if (was_stuck) WatchWrites(false);

@@ -75,7 +75,9 @@ class Connection {
   ~Connection();
 
   // What is appended here is sent at the end of the turn, after FlushAtTurnEnd.
-  Buffer& out() { return out_; }
+  Buffer& out() { return RoomIn(&out_, false); }
+  // The same, for what is more than an answer.
+  Buffer& bulk_out() { return RoomIn(&out_, true); }
   void FlushAtTurnEnd() { loop_.AtTurnEnd(TurnPhase::kSocket, &flush_); }
 
   // Bytes said but not yet taken by the kernel.
@@ -142,6 +144,11 @@ class Connection {
   void OnReadable();
   void OnWake();
   size_t OfferToHandler(std::string_view data);
+  Buffer& RoomIn(Buffer* buffer, bool large) {
+    if (buffer->capacity() == 0) *buffer = loop_.TakeSpare(large);
+    return *buffer;
+  }
+  void GiveBack(Buffer* buffer);
   void Offer();
   void TellEof();
   void Linger();

@@ -17,6 +17,13 @@
 namespace nsq {
 namespace {
 
+// Of spare buffers. Small: for answers; large: for messages, what some connections with commands of
+// a few megabytes take.
+constexpr size_t kLargeSpare = size_t{16} * 1024;
+constexpr size_t kMaxSpares = 256;
+constexpr size_t kMaxSpareBytes = size_t{32} << 20;
+constexpr Duration kSparesIdle = seconds(1);
+
 event_base* NewBase() {
   event_config* const config = event_config_new();
   NSQ_CHECK(config != nullptr);
@@ -66,6 +73,7 @@ EventLoop::~EventLoop() {
   home_.Assert();
   mailbox_.Take().clear();
   dying_.clear();
+  spares_timer_.reset();
   for (auto& phase : tasks_) {
     for (TurnTask* task : phase) {
       if (task != nullptr) task->registered_with_ = nullptr;
@@ -93,6 +101,8 @@ void EventLoop::RunOnce(bool wait) {
   // ONCE in any case: without it libevent goes on while sockets are ready, and a turn of a busy
   // loop would not end.
   event_base_loop(base_, may_wait ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK);
+  // After the sockets: a peer that has moved while we were held up is not given up.
+  if (std::exchange(timers_due_, false)) RunTimers();
   EndTurn();
 }
 
@@ -131,6 +141,38 @@ void EventLoop::DeferDelete(std::unique_ptr<Deferrable> object) {
 std::span<char> EventLoop::scratch() {
   home_.Assert();
   return scratch_;
+}
+
+Buffer EventLoop::TakeSpare(bool large) {
+  home_.Assert();
+  auto& spares = spares_[large && !spares_[1].empty() ? 1 : 0];
+  if (spares.empty()) return Buffer();
+  spares_used_ = true;
+  Buffer buffer = std::move(spares.back());
+  spares.pop_back();
+  spare_bytes_ -= buffer.capacity();
+  return buffer;
+}
+
+void EventLoop::GiveSpare(Buffer buffer) {
+  home_.Assert();
+  NSQ_DCHECK(buffer.empty());
+  auto& spares = spares_[buffer.capacity() >= kLargeSpare ? 1 : 0];
+  if (spares.size() == kMaxSpares || spare_bytes_ + buffer.capacity() > kMaxSpareBytes) return;
+  spare_bytes_ += buffer.capacity();
+  spares.push_back(std::move(buffer));
+  if (!spares_timer_) spares_timer_ = std::make_unique<Timer>(*this, [this] { DropIdleSpares(); });
+  if (!spares_timer_->armed()) spares_timer_->ArmAfter(kSparesIdle);
+}
+
+void EventLoop::DropIdleSpares() {
+  home_.Assert();
+  if (std::exchange(spares_used_, false)) {
+    spares_timer_->ArmAfter(kSparesIdle);
+    return;
+  }
+  for (auto& spares : spares_) spares = std::vector<Buffer>();
+  spare_bytes_ = 0;
 }
 
 LoopStats EventLoop::stats() const {
@@ -194,6 +236,10 @@ void EventLoop::OnClock() {
   uint64_t times = 0;
   [[maybe_unused]] const ssize_t n = ::read(clock_fd_.get(), &times, sizeof times);
   clock_at_ = SteadyTime::max();
+  timers_due_ = true;
+}
+
+void EventLoop::RunTimers() {
   const SteadyTime now = std::chrono::steady_clock::now();
   // One that is armed again for a time that has come waits for the next turn at the latest.
   for (size_t left = timers_.size(); left > 0; --left) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "common/event/buffer.h"
 #include "common/event/home.h"
 #include "common/event/mailbox.h"
 #include "common/event/timer_queue.h"
@@ -121,6 +122,12 @@ class EventLoop {
   // callback returns; one user at a time.
   std::span<char> scratch();
 
+  // Buffers that connections need no more, for those that do next: an idle connection holds none,
+  // a busy loop allocates none, and what is used again is in the processor's cache. An empty one,
+  // if there is one preferably a large one if `large`; none that is not used for a second is kept.
+  Buffer TakeSpare(bool large);
+  void GiveSpare(Buffer buffer);
+
   LoopStats stats() const;
 
   // For Connection, Listener and the HTTP server, all of common/.
@@ -131,11 +138,13 @@ class EventLoop {
   friend class Timer;
   struct StopLetter;
 
+  void DropIdleSpares();
   void PutTimer(Timer* timer, SteadyTime when);
   void RemoveTimer(Timer* timer);
   // Has the kernel wake us when the first timer is due.
   void WatchClock() NSQ_REQUIRES(home_);
   void OnClock();
+  void RunTimers() NSQ_REQUIRES(home_);
 
   void Forget(TurnTask* task);
   bool HasTasks() const NSQ_REQUIRES(home_);
@@ -157,6 +166,7 @@ class EventLoop {
   // be earlier, when the first was moved: waking up for nothing now and then costs less than
   // telling the kernel of every move.
   SteadyTime clock_at_ NSQ_GUARDED_BY(home_) = SteadyTime::max();
+  bool timers_due_ NSQ_GUARDED_BY(home_) = false;  // in this turn
   bool stopping_ NSQ_GUARDED_BY(home_) = false;
   bool now_valid_ NSQ_GUARDED_BY(home_) = false;
   bool wall_valid_ NSQ_GUARDED_BY(home_) = false;
@@ -166,6 +176,10 @@ class EventLoop {
   std::vector<TurnTask*> running_ NSQ_GUARDED_BY(home_);  // the phase that runs now
   std::vector<std::unique_ptr<Deferrable>> dying_ NSQ_GUARDED_BY(home_);
   std::vector<char> scratch_ NSQ_GUARDED_BY(home_);
+  std::array<std::vector<Buffer>, 2> spares_ NSQ_GUARDED_BY(home_);  // small, large
+  size_t spare_bytes_ NSQ_GUARDED_BY(home_) = 0;
+  bool spares_used_ NSQ_GUARDED_BY(home_) = false;             // since the timer last looked
+  std::unique_ptr<Timer> spares_timer_ NSQ_GUARDED_BY(home_);  // made when first needed
   // Of the present turn: what its callbacks took, then each phase; for the line about a slow one.
   std::array<Duration, kTurnPhases + 1> parts_ NSQ_GUARDED_BY(home_);
   uint64_t letters_before_ NSQ_GUARDED_BY(home_) = 0;

@@ -282,7 +282,7 @@ void Session::OnPublished(uint64_t ticket, const Status& status) {
 void Session::Deliver(const Delivery& delivery) {
   home_.Assert();
   if (phase_ != Phase::kRunning) return;  // its time-out brings it back
-  Buffer& out = connection_.out();
+  Buffer& out = connection_.bulk_out();
   char id[kMessageIdBytes];
   FormatMessageId(options_.node_id, delivery.sequence, id);
   AppendMessageFrame(UnixNanos(delivery.timestamp), delivery.attempts, id, delivery.body, &out);

@@ -13,12 +13,18 @@ bool LiveSet::Block::Contains(uint16_t at) const {
   return std::binary_search(list.begin(), list.end(), at);
 }
 
-bool LiveSet::Block::Add(uint16_t at) {
+bool LiveSet::Block::Add(uint16_t at, Spares* spares) {
   if (!bits && list.size() >= kMostListed) {
     if (std::binary_search(list.begin(), list.end(), at)) return false;
-    bits = std::make_unique<std::array<uint64_t, kWords>>();
+    bits = spares->bits ? std::move(spares->bits) : std::make_unique<Bits>();
+    bits->fill(0);
     for (const uint16_t other : list) (*bits)[other / 64] |= uint64_t{1} << (other % 64);
+    spares->list = std::move(list);
     list = {};
+  }
+  if (!bits && list.capacity() == 0) {
+    list = std::exchange(spares->list, {});
+    list.clear();
   }
   if (bits) {
     uint64_t& word = (*bits)[at / 64];
@@ -34,7 +40,7 @@ bool LiveSet::Block::Add(uint16_t at) {
   return true;
 }
 
-bool LiveSet::Block::Remove(uint16_t at) {
+bool LiveSet::Block::Remove(uint16_t at, Spares* spares) {
   if (!bits) {
     const auto place = std::lower_bound(list.begin(), list.end(), at);
     if (place == list.end() || *place != at) return false;
@@ -47,9 +53,11 @@ bool LiveSet::Block::Remove(uint16_t at) {
   if ((word & bit) == 0) return false;
   word &= ~bit;
   if (--count == kFewInBitmap) {
+    list = std::exchange(spares->list, {});
+    list.clear();
     list.reserve(count);
     ForEach([this](uint16_t left) { list.push_back(left); });
-    bits.reset();
+    spares->bits = std::move(bits);
   }
   return true;
 }
@@ -87,21 +95,29 @@ void LiveSet::Add(Sequence s) {
   const uint64_t block = s.value >> kBlockBits;
   auto at = Find(block);
   if (at == blocks_.end()) {
-    at = blocks_.try_emplace(blocks_.end(), block);
+    if (spare_node_) {
+      spare_node_.key() = block;
+      at = blocks_.insert(blocks_.end(), std::move(spare_node_));
+    } else {
+      at = blocks_.try_emplace(blocks_.end(), block);
+    }
     last_ = at;
   }
-  if (at->second.Add(static_cast<uint16_t>(s.value & ((1 << kBlockBits) - 1)))) ++size_;
+  if (at->second.Add(static_cast<uint16_t>(s.value & ((1 << kBlockBits) - 1)), &spares_)) ++size_;
 }
 
 void LiveSet::Remove(Sequence s) {
   const auto at = Find(s.value >> kBlockBits);
   if (at == blocks_.end()) return;
-  if (!at->second.Remove(static_cast<uint16_t>(s.value & ((1 << kBlockBits) - 1)))) return;
+  if (!at->second.Remove(static_cast<uint16_t>(s.value & ((1 << kBlockBits) - 1)), &spares_)) {
+    return;
+  }
   --size_;
   if (at->second.count > 0) return;
   if (last_but_one_ == at) last_but_one_ = blocks_.end();
   last_ = blocks_.end();
-  blocks_.erase(at);
+  // With its list, but not with a bitmap, which a block left with so few does not have.
+  spare_node_ = blocks_.extract(at);
 }
 
 void LiveSet::Clear() {

@@ -38,14 +38,21 @@ class LiveSet {
   static constexpr size_t kMostListed = 64;
   static constexpr size_t kFewInBitmap = 24;
 
+  using Bits = std::array<uint64_t, kWords>;
+  // What blocks need no more, for those that do next: messages in flight come and go, and nothing
+  // is to be allocated for them.
+  struct Spares {
+    std::vector<uint16_t> list;
+    std::unique_ptr<Bits> bits;
+  };
   struct Block {
     uint32_t count = 0;
     std::vector<uint16_t> list;  // in order
-    std::unique_ptr<std::array<uint64_t, kWords>> bits;
+    std::unique_ptr<Bits> bits;
 
     bool Contains(uint16_t at) const;
-    bool Add(uint16_t at);
-    bool Remove(uint16_t at);
+    bool Add(uint16_t at, Spares* spares);
+    bool Remove(uint16_t at, Spares* spares);
     uint16_t Lowest() const;
     template <typename F>
     void ForEach(F&& f) const;
@@ -55,6 +62,8 @@ class LiveSet {
   Blocks::iterator Find(uint64_t block);
 
   Blocks blocks_;  // none of them empty
+  Blocks::node_type spare_node_;
+  Spares spares_;
   Blocks::iterator last_ = blocks_.end();
   Blocks::iterator last_but_one_ = blocks_.end();
   uint64_t size_ = 0;

@@ -23,6 +23,13 @@ namespace {
 constexpr size_t kFirstChunkBytes = 4096;
 constexpr size_t kLastChunkBytes = size_t{256} * 1024;
 
+// What a log keeps in memory beyond the messages that are not written yet, however few its messages
+// are: what is beyond is in the page cache, and a second copy of it in memory that is new to the
+// process costs more than reading it back.
+constexpr size_t kRecentBytes = size_t{16} << 20;
+// Of chunks to be used again: what large messages take in a turn or two.
+constexpr size_t kMaxSpares = 32;
+
 // A segment whose first half is consumed already is sealed at this size: a topic that keeps up
 // then leaves so little behind that most of it is unlinked before it reaches the disk.
 constexpr uint64_t kSmallSegmentBytes = uint64_t{8} << 20;
@@ -49,8 +56,13 @@ Chunk& SegmentedLog::RoomFor(size_t size_bytes) {
     if (tail.end() == appended_ && tail.HasRoom(size_bytes)) return tail;
   }
   std::shared_ptr<Chunk> chunk;
-  if (spare_ && spare_.use_count() == 1 && spare_->capacity_bytes() >= size_bytes) {
-    chunk = std::move(spare_);
+  const auto spare = std::find_if(spares_.rbegin(), spares_.rend(), [&](const auto& each) {
+    return each.use_count() == 1 && each->capacity_bytes() >= size_bytes;
+  });
+  if (spare != spares_.rend()) {
+    std::swap(*spare, spares_.back());
+    chunk = std::move(spares_.back());
+    spares_.pop_back();
     chunk->Restart(appended_);
   } else {
     chunk = std::make_shared<Chunk>(appended_, std::max(next_capacity_, size_bytes));
@@ -513,9 +525,13 @@ void SegmentedLog::DropFront() {
   std::shared_ptr<Chunk> chunk = std::move(recent_.front());
   recent_.pop_front();
   recent_messages_ -= chunk->count();
-  // Kept for the next one to be made, unless it is of an unusual size or memory is short.
-  if (chunk->capacity_bytes() == kLastChunkBytes && !budget_->over()) std::swap(chunk, spare_);
-  if (chunk) LetGo(std::move(chunk));
+  // Kept to be used again once nobody reads it, unless it is of an unusual size or memory is short.
+  if (chunk->capacity_bytes() == kLastChunkBytes && !budget_->over() &&
+      spares_.size() < kMaxSpares) {
+    spares_.push_back(std::move(chunk));
+  } else {
+    LetGo(std::move(chunk));
+  }
 }
 
 void SegmentedLog::LetGo(std::shared_ptr<Chunk> chunk) {
@@ -537,10 +553,11 @@ void SegmentedLog::SweepHeld() {
 }
 
 void SegmentedLog::Evict() {
+  if (budget_->over()) FreeSpares();
   if (memory_only()) return;
   while (recent_.size() > 1 && recent_.front()->written() &&
          (recent_messages_ - recent_.front()->count() >= options_.memory_messages ||
-          budget_->over())) {
+          memory_bytes_ > kRecentBytes + spares_.size() * kLastChunkBytes || budget_->over())) {
     DropFront();
   }
 }
@@ -561,11 +578,7 @@ void SegmentedLog::FreeMemory() {
   }
   recent_.clear();
   recent_messages_ = 0;
-  if (spare_) {
-    Discharge(*spare_);
-    spare_->Free();
-    spare_.reset();
-  }
+  FreeSpares();
   for (const auto& chunk : cold_) {
     Discharge(*chunk);
     chunk->Free();
@@ -594,6 +607,11 @@ void SegmentedLog::FreeWritten() {
     recent_.pop_front();
   }
   if (recent_.empty()) FreeMemory();
+}
+
+void SegmentedLog::FreeSpares() {
+  for (auto& chunk : spares_) LetGo(std::move(chunk));
+  spares_.clear();
 }
 
 // --- housekeeping
@@ -628,6 +646,7 @@ void SegmentedLog::OnTimer() {
     EvictCold(0);
     if (idle) FreeWritten();
   }
+  if (idle || budget_->over()) FreeSpares();
   SweepHeld();
   if (idle && released_ >= appended_) FreeMemory();
   if (idle && !syncing_ && !unsynced) {

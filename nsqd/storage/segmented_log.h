@@ -289,6 +289,7 @@ class SegmentedLog {
   void SweepHeld() NSQ_REQUIRES(home_);
   void FreeMemory() NSQ_REQUIRES(home_);
   void FreeWritten() NSQ_REQUIRES(home_);
+  void FreeSpares() NSQ_REQUIRES(home_);
   void EvictCold(size_t keep) NSQ_REQUIRES(home_);
   void RemoveDeadSegments() NSQ_REQUIRES(home_);
   Sequence memory_begin() const NSQ_REQUIRES(home_);
@@ -318,7 +319,8 @@ class SegmentedLog {
   // The newest part of the log, and what is unwritten. Consecutive but for jumps.
   std::deque<std::shared_ptr<Chunk>> recent_ NSQ_GUARDED_BY(home_);
   size_t recent_messages_ NSQ_GUARDED_BY(home_) = 0;
-  std::shared_ptr<Chunk> spare_ NSQ_GUARDED_BY(home_);  // kept for the next one to be made
+  // Kept for the next ones to be made: fresh memory costs more than what is written to it.
+  std::vector<std::shared_ptr<Chunk>> spares_ NSQ_GUARDED_BY(home_);
   size_t next_capacity_ NSQ_GUARDED_BY(home_);
   // What was read from the disk, most recently used last.
   std::vector<std::shared_ptr<Chunk>> cold_ NSQ_GUARDED_BY(home_);

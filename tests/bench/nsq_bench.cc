@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "tests/bench/compare.h"
+#include "tests/bench/format.h"
+#include "tests/bench/limits.h"
 #include "tests/bench/options.h"
 #include "tests/bench/report.h"
 #include "tests/bench/run.h"
@@ -40,7 +42,25 @@ int Failed(const Status& status) {
 
 Result<std::unique_ptr<Server>> FindServer(const ServerOptions& options) {
   if (options.spawn.empty()) return Server::Attach(options.tcp, options.http, options.pid);
-  return Server::Spawn(options.spawn, options.flags, options.data_dir);
+  return Server::Spawn(options.spawn, options.flags, options.data_dir, options.count_calls);
+}
+
+// What the options allow a message to cost.
+void CheckCalls(const RunOptions& options, Report* report) {
+  const auto check = [&](const char* what, double limit, uint64_t calls) {
+    const double each = static_cast<double>(calls) / static_cast<double>(report->messages());
+    if (limit >= 0 && each > limit) {
+      report->failures.push_back(
+          Format("%.4f %s a message, at most %.4f wanted", each, what, limit));
+    }
+  };
+  if (options.max_allocations < 0 && options.max_system_calls < 0) return;
+  if (!report->server_calls || report->messages() == 0) {
+    report->failures.push_back("the server's calls are not known: give --count-calls");
+    return;
+  }
+  check("allocations", options.max_allocations, report->server_calls->allocations);
+  check("system calls", options.max_system_calls, report->server_calls->system_calls);
 }
 
 int RunMode(const RunOptions& options) {
@@ -52,9 +72,10 @@ int RunMode(const RunOptions& options) {
   }
   const Result<std::unique_ptr<Server>> server = FindServer(server_options);
   if (!server.ok()) return Failed(server.status());
-  const Result<Report> report = Run(options.workload, **server);
+  Result<Report> report = Run(options.workload, **server);
   const Status stopped = (*server)->Stop();
   if (!report.ok()) return Failed(report.status());
+  CheckCalls(options, &*report);
   std::printf("%s", options.json ? (ToJson(*report) + "\n").c_str() : ToText(*report).c_str());
   if (!stopped.ok()) return Failed(stopped);
   return report->ok() ? 0 : kFailed;
@@ -66,6 +87,10 @@ int Main(const std::vector<std::string>& words) {
   if (words[0] == "--help" || words[0] == "help") {
     std::printf("%s", Usage().c_str());
     return 0;
+  }
+  if (words[0] == "limits") {
+    const Status status = PrintLimits(flags.empty() ? "/tmp" : flags[0]);
+    return status.ok() ? 0 : Failed(status);
   }
   if (words[0] == "compare") {
     const Result<CompareOptions> options = ParseCompareOptions(flags);

@@ -153,6 +153,9 @@ Result<RunOptions> ParseRunOptions(Mode mode, const std::vector<std::string>& wo
                                {"pid", &pid},
                                {"spawn", &options.server.spawn},
                                {"data-dir", &options.server.data_dir},
+                               {"count-calls", &options.server.count_calls},
+                               {"max-allocations", &options.max_allocations},
+                               {"max-system-calls", &options.max_system_calls},
                                {"json", &options.json}},
                               &options.server.flags);
   if (!parsed.ok()) return parsed;
@@ -209,6 +212,7 @@ Result<CompareOptions> ParseCompareOptions(const std::vector<std::string>& words
 std::string Usage() {
   return R"(usage: nsq_bench MODE [flags] [--spawn PROGRAM [-- flags of that nsqd]]
        nsq_bench compare --ours PROGRAM [--vs PROGRAM] [flags]
+       nsq_bench limits [DIRECTORY]    what this machine's kernel and memory take, without any nsqd
 
 modes
   pub       PUB, --pipeline commands in flight on each of --connections
@@ -242,6 +246,10 @@ server
   --pid N               of that server: for its CPU time and memory
   --spawn PROGRAM       instead: start this nsqd on free ports, stop it afterwards
   --data-dir /tmp       where its data path is made and removed
+  --count-calls LIB     with --spawn: libcount_calls.so, which is then loaded into that nsqd and counts
+                        what it allocates and the system calls it makes
+  --max-allocations X, --max-system-calls X
+                        a message: more is a failure
 
 compare
   --ours-flags 'A B', --vs-flags 'A B'

@@ -20,12 +20,15 @@ struct ServerOptions {
   Address tcp;                     // --tcp
   Address http;                    // --http
   pid_t pid = 0;                   // --pid
+  std::string count_calls;         // --count-calls: a library for `spawn`; see count_calls.c
 };
 
 struct RunOptions {
   Workload workload;
   ServerOptions server;
-  bool json = false;  // --json
+  double max_allocations = -1;   // --max-allocations  } a message, with --count-calls; more is a
+  double max_system_calls = -1;  // --max-system-calls } failure; below 0: not looked at
+  bool json = false;             // --json
 };
 
 struct CompareOptions {

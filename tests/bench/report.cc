@@ -72,6 +72,12 @@ std::string ToText(const Report& report) {
     text += Format("  server memory   peak RSS %.1f MiB\n",
                    static_cast<double>(*report.peak_rss_kib) / 1024);
   }
+  if (report.server_calls && report.messages() > 0) {
+    const auto messages = static_cast<double>(report.messages());
+    text += Format("  server calls    %.4f allocations, %.4f system calls a message\n",
+                   static_cast<double>(report.server_calls->allocations) / messages,
+                   static_cast<double>(report.server_calls->system_calls) / messages);
+  }
   if (report.publish_latency.count() > 0) {
     text += StrCat("  publish         ", PercentilesText(report.publish_latency), "\n");
   }
@@ -119,6 +125,10 @@ std::string ToJson(const Report& report) {
     object["server_system_seconds"] = report.server_cpu->system_seconds;
   }
   if (const auto us = report.server_us_per_message()) object["server_us_per_message"] = *us;
+  if (report.server_calls) {
+    object["server_allocations"] = report.server_calls->allocations;
+    object["server_system_calls"] = report.server_calls->system_calls;
+  }
   if (report.peak_rss_kib) object["server_peak_rss_kib"] = *report.peak_rss_kib;
   if (report.publish_latency.count() > 0) {
     object["publish_latency"] = LatencyJson(report.publish_latency);

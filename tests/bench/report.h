@@ -22,8 +22,9 @@ struct Report {
   std::optional<CpuTimes> server_cpu;  // from the first command until nothing is left to do
   double own_cpu_seconds = 0;          // in `seconds`
   std::optional<int64_t> peak_rss_kib;
-  Histogram publish_latency;     // intended send time to answer
-  Histogram end_to_end_latency;  // intended send time to arrival at a consumer
+  std::optional<CallCounts> server_calls;  // in `seconds`
+  Histogram publish_latency;               // intended send time to answer
+  Histogram end_to_end_latency;            // intended send time to arrival at a consumer
   std::vector<std::string> failures;
 
   bool ok() const { return failures.empty(); }

@@ -83,6 +83,7 @@ class Runner {
     Status status = CreateTopics();
     if (status.ok() && workload_.consumes()) status = ConnectConsumers();
     if (status.ok() && workload_.mode == Mode::kSub) status = Preload();
+    if (status.ok() && workload_.topics > 1 && !workload_.consumes()) status = WarmUp();
     if (status.ok()) status = Measure();
     if (status.ok()) status = Verify();
     if (!server_.spawned()) DeleteTopics();
@@ -97,6 +98,8 @@ class Runner {
   Status ConnectPublishers(const Workload& workload, MessageSource* source, Histogram* latencies);
 
   Status Preload();
+  // A message to each topic: its files are made once, not for each message.
+  Status WarmUp();
   Status Measure();
   // Publishes what `source` gives, or nothing without one, until all is answered; returns how many
   // messages that were in report_.published. Goes on until each of them was delivered
@@ -125,6 +128,7 @@ class Runner {
   size_t next_publisher_ = 0;  // of an open loop, in turn
   uint64_t last_progress_ = 0;
   int64_t last_progress_ns_ = 0;
+  uint64_t before_ = 0;  // messages published by WarmUp
   std::optional<CpuTimes> cpu_before_;
   Report report_;
 };
@@ -195,6 +199,22 @@ Status Runner::Preload() {
   return status;
 }
 
+Status Runner::WarmUp() {
+  Workload warm_up = PreloadOf(workload_);
+  warm_up.mode = Mode::kPub;
+  warm_up.connections = 1;
+  warm_up.batch = 1;
+  warm_up.seconds = 0;
+  warm_up.messages = workload_.topics;
+  MessageSource source(warm_up);
+  Histogram latencies;
+  Status status = ConnectPublishers(warm_up, &source, &latencies);
+  if (status.ok()) status = Drive(&source, 0);
+  publishers_.clear();
+  before_ = std::exchange(report_.published, 0);
+  return status;
+}
+
 Status Runner::Measure() {
   MessageSource source(workload_);
   const bool publishes = workload_.mode != Mode::kSub;
@@ -204,6 +224,7 @@ Status Runner::Measure() {
   if (!status.ok()) return status;
 
   cpu_before_ = server_.Cpu();
+  const std::optional<CallCounts> calls_before = server_.Calls();
   const double own_before = OwnCpuSeconds();
   const int64_t begin_ns = NowNs();
   for (const auto& consumer : consumers_) {
@@ -213,6 +234,10 @@ Status Runner::Measure() {
                  workload_.consumes() ? static_cast<uint64_t>(workload_.channels) : 0);
   report_.seconds = static_cast<double>(NowNs() - begin_ns) / 1e9;
   report_.own_cpu_seconds = OwnCpuSeconds() - own_before;
+  if (const std::optional<CallCounts> calls = server_.Calls(); calls && calls_before) {
+    report_.server_calls = {calls->allocations - calls_before->allocations,
+                            calls->system_calls - calls_before->system_calls};
+  }
   report_.delivered = check_.delivered();
   report_.duplicates = check_.duplicates();
   if (!publishes) report_.end_to_end_latency = Histogram();  // the age of a backlog says nothing
@@ -282,10 +307,11 @@ Status Runner::SendScheduled(MessageSource* source) {
 }
 
 bool Runner::AllWaiting(const QueueTotals& totals) const {
-  if (totals.topic_messages != report_.published) return false;
-  if (workload_.channels == 0) return totals.topic_depth == report_.published;
+  const uint64_t all = before_ + report_.published;
+  if (totals.topic_messages != all) return false;
+  if (workload_.channels == 0) return totals.topic_depth == all;
   return totals.topic_depth == 0 &&
-         totals.channel_depth == report_.published * static_cast<uint64_t>(workload_.channels);
+         totals.channel_depth == all * static_cast<uint64_t>(workload_.channels);
 }
 
 bool Runner::AllFinished(const QueueTotals& totals) const {
@@ -324,7 +350,7 @@ Status Runner::Verify() {
 
 void Runner::Explain(const QueueTotals& totals) {
   report_.failures.push_back(StrCat(
-      "/stats after ", report_.published, " messages: ", totals.topic_messages,
+      "/stats after ", before_ + report_.published, " messages: ", totals.topic_messages,
       " accepted, topic depth ", totals.topic_depth, ", channel depth ", totals.channel_depth,
       ", in flight ", totals.in_flight, ", deferred ", totals.deferred));
 }

@@ -76,6 +76,8 @@ Result<std::string> MakeDataPath(const std::string& parent_dir) {
   return ErrnoStatus(errno, StrCat("make a data path in ", parent_dir));
 }
 
+std::string CallsPath(const std::string& data_path) { return data_path + "/calls"; }
+
 [[noreturn]] void Exec(const std::vector<std::string>& command, const std::string& log_path) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);  // when the load generator dies
   const int log = open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
@@ -93,7 +95,8 @@ Result<std::string> MakeDataPath(const std::string& parent_dir) {
 
 Result<std::unique_ptr<Server>> Server::Spawn(const std::string& path,
                                               const std::vector<std::string>& flags,
-                                              const std::string& parent_dir) {
+                                              const std::string& parent_dir,
+                                              const std::string& count_calls) {
   const Result<std::string> data_path = MakeDataPath(parent_dir);
   if (!data_path.ok()) return data_path.status();
   auto server = std::unique_ptr<Server>(new Server);
@@ -105,7 +108,13 @@ Result<std::unique_ptr<Server>> Server::Spawn(const std::string& path,
   command.insert(command.end(), flags.begin(), flags.end());
   server->pid_ = fork();
   if (server->pid_ < 0) return ErrnoStatus(errno, "fork");
-  if (server->pid_ == 0) Exec(command, StrCat(*data_path, "/log"));
+  if (server->pid_ == 0) {
+    if (!count_calls.empty()) {
+      setenv("LD_PRELOAD", count_calls.c_str(), 1);
+      setenv("NSQ_CALL_COUNTS", CallsPath(*data_path).c_str(), 1);
+    }
+    Exec(command, StrCat(*data_path, "/log"));
+  }
   server->running_ = true;
   if (Status status = server->WaitUntilReady(); !status.ok()) return status;
   return server;
@@ -190,13 +199,25 @@ std::optional<CpuTimes> Server::Cpu() const {
   return times;
 }
 
-std::optional<int64_t> Server::PeakRssKib() const {
+std::optional<int64_t> Server::PeakRssKib() const { return StatusKib("VmHWM:"); }
+std::optional<int64_t> Server::RssKib() const { return StatusKib("VmRSS:"); }
+
+std::optional<CallCounts> Server::Calls() const {
+  if (!spawned()) return std::nullopt;
+  const std::string bytes = ReadFile(CallsPath(data_path_));
+  std::array<uint64_t, 2> numbers{};
+  if (bytes.size() < sizeof numbers) return std::nullopt;
+  std::memcpy(numbers.data(), bytes.data(), sizeof numbers);
+  return CallCounts{numbers[0], numbers[1]};
+}
+
+std::optional<int64_t> Server::StatusKib(const char* field) const {
   if (pid_ == 0) return std::nullopt;
   std::ifstream file(StrCat("/proc/", pid_, "/status"));
   std::string line;
   while (std::getline(file, line)) {
-    if (!line.starts_with("VmHWM:")) continue;
-    return std::stoll(line.substr(6));
+    if (!line.starts_with(field)) continue;
+    return std::stoll(line.substr(std::strlen(field)));
   }
   return std::nullopt;
 }
