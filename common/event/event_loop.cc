@@ -126,6 +126,11 @@ WallTime EventLoop::WallClock() {
   return wall_;
 }
 
+WallTime EventLoop::ExactWallClock() {
+  home_.Assert();
+  return WallNow();
+}
+
 void EventLoop::AtTurnEnd(TurnPhase phase, TurnTask* task) {
   home_.Assert();
   if (task->registered_with_ != nullptr) return;

@@ -111,6 +111,8 @@ class EventLoop {
   // turn's length is known.
   SteadyTime Now();
   WallTime WallClock();
+  // The clock as it is, for what must not be too early: compared with those two it never is.
+  WallTime ExactWallClock();
 
   // Runs `task` once in that phase of this turn's end; asking twice is asking once.
   void AtTurnEnd(TurnPhase phase, TurnTask* task);

@@ -48,7 +48,7 @@ class Sender {
   Status Add(const Record& record, WallTime due) {
     const WallTime now = WallNow();
     if (due > now) {
-      const auto left = std::chrono::duration_cast<milliseconds>(due - now);
+      const auto left = std::chrono::ceil<milliseconds>(due - now);
       return client_
           .Command(StrCat(address_, "/pub?topic=", topic_, "&defer=", left.count()), record.body)
           .status();

@@ -298,11 +298,11 @@ void Api::Stats(Request exchange) {
 }
 
 void Api::Metrics(Request exchange) {
-  const bool healthy = backend_.Health() == "OK";
+  const std::string health = backend_.Health();
   const int64_t budget = backend_.options().memory_budget_bytes;
-  backend_.GatherMetrics(true, [shared = std::shared_ptr<Exchange>(std::move(exchange)), healthy,
+  backend_.GatherMetrics(true, [shared = std::shared_ptr<Exchange>(std::move(exchange)), health,
                                 budget](const std::vector<MetricsPart>& parts) {
-    shared->Answer({200, metrics::kContentType, MetricsText(parts, healthy, budget), false});
+    shared->Answer({200, metrics::kContentType, MetricsText(parts, health, budget), false});
   });
 }
 

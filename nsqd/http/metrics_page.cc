@@ -81,6 +81,8 @@ constexpr std::array<Family, kFamilies> kFamilyTable = {{
 
 constexpr Family kHealthy{"nsq_healthy", Type::kGauge,
                           "1 while every topic can write to the disk, as /ping says."};
+constexpr Family kUnhealthy{"nsq_unhealthy", Type::kGauge,
+                            "1 for the reason why nsq_healthy is 0; else not there."};
 constexpr Family kPublish{
     "nsq_publish_duration_seconds", Type::kHistogram,
     "Time from when a publish came to its topic to its OK, so as safe as --durability says."};
@@ -163,7 +165,7 @@ void MetricsPart::AddTopic(const TopicStats& topic, WallTime now) {
   }
 }
 
-std::string MetricsText(std::span<const MetricsPart> parts, bool healthy,
+std::string MetricsText(std::span<const MetricsPart> parts, std::string_view health,
                         int64_t memory_budget_bytes) {
   metrics::Page page;
   size_t bytes = 65536;
@@ -173,7 +175,10 @@ std::string MetricsText(std::span<const MetricsPart> parts, bool healthy,
   page.Reserve(bytes);
 
   metrics::AppendProcess(&page);
-  page.Add(kHealthy, healthy);
+  page.Add(kHealthy, health == "OK");
+  Samples unhealthy(kUnhealthy);
+  if (health != "OK") unhealthy.Add(Labels("reason", health), 1);
+  page.Add(kUnhealthy, unhealthy);
   QueueMetrics queue;
   std::vector<LoopReport> loops;
   Samples lookupds(kLookupd);

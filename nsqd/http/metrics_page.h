@@ -44,14 +44,14 @@ class MetricsPart {
   std::vector<Connections> connections;  // over all loops; from one of them
 
  private:
-  friend std::string MetricsText(std::span<const MetricsPart> parts, bool healthy,
+  friend std::string MetricsText(std::span<const MetricsPart> parts, std::string_view health,
                                  int64_t memory_budget_bytes);
 
   std::vector<metrics::Samples> samples_;  // by family
 };
 
-// The whole page.
-std::string MetricsText(std::span<const MetricsPart> parts, bool healthy,
+// The whole page. `health`: "OK", or what is wrong.
+std::string MetricsText(std::span<const MetricsPart> parts, std::string_view health,
                         int64_t memory_budget_bytes);
 
 }  // namespace nsq::nsqd

@@ -269,7 +269,7 @@ bool Session::Req(const CommandLine& line) {
   const Duration delay = std::clamp(WrappingMs(*ms), Duration::zero(), options_.max_req_timeout);
   const std::optional<Sequence> sequence = ParseMessageId(options_.node_id, line.param[0]);
   return FinishAboutMessage(
-      line, sequence ? channel_->Requeue(subscription_, *sequence, delay, loop_.WallClock())
+      line, sequence ? channel_->Requeue(subscription_, *sequence, delay, loop_.ExactWallClock())
                      : Status(Code::kNotFound, "ID not in flight"));
 }
 

@@ -242,6 +242,10 @@ Channel::Outcome Channel::Dispatch(SteadyTime now, WallTime wall_now, Budget bud
       if (take == Take::kPending) outcome = Outcome::kPending;
       break;
     }
+    if (taken.record.deferred() && taken.record.deliver_at > wall_now) {
+      Defer(taken);
+      continue;
+    }
     Subscription* const subscription = PickReady();
     const int32_t sample_rate = subscription->terms.sample_rate;
     if (sample_rate > 0 && static_cast<int32_t>(random_() % 100) > sample_rate) {
@@ -290,7 +294,7 @@ Channel::Take Channel::TakeNext(Taken* taken, size_t* budget) {
     const bool ahead = !ahead_.empty() && ahead_.front().sequence == sequence;
     MoveCursor(sequence + 1);
     if (ahead) continue;
-    if (taken->record.deferred()) {
+    if (taken->record.deferred() && sequence >= options_.doubtful_until) {
       // Finished before a restart, or its publish was refused. The journal takes for unfinished
       // what the cursor passes.
       MarkFinished(sequence);
@@ -372,6 +376,17 @@ void Channel::Hand(Subscription* subscription, const Taken& taken, SteadyTime no
   subscription->consumer->Deliver(
       {sequence, taken.record.timestamp, taken.attempts, taken.record.body});
   if (subscription->in_flight >= subscription->ready_count) UpdateReady(subscription);
+}
+
+// What the journal knew of it was damaged: its record says when it is due.
+void Channel::Defer(const Taken& taken) {
+  const Sequence sequence = taken.record.sequence;
+  const auto attempts = static_cast<uint16_t>(taken.attempts - 1);
+  if (!taken.again) live_.Add(sequence);
+  deferred_.Add(sequence, attempts, taken.record.deliver_at);
+  if (journal_ != nullptr) {
+    journal_->Requeued(number_, sequence, attempts, taken.record.deliver_at);
+  }
 }
 
 void Channel::Wait(Sequence sequence, uint16_t attempts) {

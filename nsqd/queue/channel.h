@@ -70,6 +70,9 @@ struct ChannelOptions {
   uint64_t drop_beyond = 0;
   // Not 0: keep the latencies from publish to FIN of so long.
   Duration latency_window{0};
+  // A deferred publish that nobody knows of was finished before a restart, unless it is below this:
+  // then the journal was damaged or torn, and may have lost it.
+  Sequence doubtful_until;
   metrics::Histogram* delivery_latency = nullptr;  // to count first deliveries in; may be null
 };
 
@@ -125,7 +128,8 @@ class Channel {
   // kNotFound "ID not in flight", kInvalid "client does not own message": the client is told so
   // and keeps its connection.
   Status Finish(Subscription* subscription, Sequence sequence, WallTime now);
-  // `delay` is clamped to 0..max_req_timeout; 0: to the channel's tail at once.
+  // `delay` is clamped to 0..max_req_timeout; 0: to the channel's tail at once. `now` is the clock
+  // as it is, not as it was when the turn began.
   Status Requeue(Subscription* subscription, Sequence sequence, Duration delay, WallTime now);
   Status Touch(Subscription* subscription, Sequence sequence, SteadyTime now);
 
@@ -236,6 +240,7 @@ class Channel {
   Subscription* PickReady() NSQ_REQUIRES(home_);
   void Hand(Subscription* subscription, const Taken& taken, SteadyTime now, WallTime wall_now)
       NSQ_REQUIRES(home_);
+  void Defer(const Taken& taken) NSQ_REQUIRES(home_);
   void Wait(Sequence sequence, uint16_t attempts) NSQ_REQUIRES(home_);
   void UpdateReady(Subscription* subscription) NSQ_REQUIRES(home_);
   void NoLongerHas(Subscription* subscription) NSQ_REQUIRES(home_);

@@ -89,10 +89,13 @@ void Topic::Adopt(OpenedTopic opened) {
   flowing_ = state.flowing;
   fanout_ = state.flowing ? log_->appended() : state.fanout;
   for (const Unfinished& held : state.held) held_.push_back({held.sequence, held.due});
+  ChannelOptions options = MakeChannelOptions(false);
+  if (journal_ != nullptr && journal_->incomplete()) {
+    options.doubtful_until = log_->appended();
+  }
   for (const ChannelState& channel : state.channels) {
-    channels_.emplace(channel.name, std::make_unique<Channel>(home_, MakeChannelOptions(false),
-                                                              *log_, journal_.get(), channel,
-                                                              fanout_, loop_.WallClock()));
+    channels_.emplace(channel.name, std::make_unique<Channel>(home_, options, *log_, journal_.get(),
+                                                              channel, fanout_, loop_.WallClock()));
     next_channel_ = std::max(next_channel_, channel.number + 1);
   }
   ArmTimer();
@@ -120,7 +123,7 @@ void Topic::Publish(std::span<const std::string_view> bodies, Duration defer, Pu
                     uint64_t ticket) {
   home_.Assert();
   const WallTime now = loop_.WallClock();
-  const WallTime due = defer > Duration::zero() ? now + defer : WallTime();
+  const WallTime due = defer > Duration::zero() ? loop_.ExactWallClock() + defer : WallTime();
   if (waiters_.empty()) timeline_.Mark(log_->appended(), now);
   for (const std::string_view body : bodies) {
     batch_bytes_ += body.size();

@@ -67,6 +67,7 @@ Replayed Replay(std::span<const std::byte> bytes, bool with_snapshot, JournalRep
       result.snapshot_bytes = header + frames.good_bytes();
       if (!with_snapshot) continue;
     }
+    if (with_snapshot && frames.damaged() > 0) to->Doubt();
     if (!to->Apply(frame->payload).ok()) ++result.damaged;
   }
   result.damaged += frames.damaged();
@@ -153,6 +154,7 @@ Result<TopicState> Journal::Read(Files& files, const std::string& path, Sequence
   // Nothing is added to a file of another version.
   journal->must_compact_ = read->old_version || !read->whole;
   journal->damaged_entries_ = read->damaged;
+  journal->incomplete_ = read->damaged > 0 || read->good_bytes < read->size_bytes;
   journal->size_bytes_ = read->good_bytes;
   journal->snapshot_bytes_ = read->snapshot_bytes;
   journal->file_->whole = read->whole;
@@ -198,9 +200,13 @@ void Journal::Begin(EntryType type, ChannelNumber number) {
 
 void Journal::ChannelCreated(ChannelNumber number, std::string_view name, Sequence cursor) {
   home_.Assert();
-  Begin(EntryType::kChannelCreated, number);
-  batch_->PutSequence(cursor);
-  batch_->PutText(name);
+  // In two frames: damage to one of them must not take the channel.
+  for (const EntryType type : {EntryType::kChannelCreated, EntryType::kChannelAgain}) {
+    Begin(type, number);
+    batch_->PutSequence(cursor);
+    batch_->PutText(name);
+    batch_->EndFrame();
+  }
   file_->wanted = true;
 }
 
@@ -527,6 +533,11 @@ Status Journal::EndCompaction(std::unique_ptr<JournalRewrite> done) {
 uint64_t Journal::size_bytes() const {
   home_.Assert();
   return size_bytes_;
+}
+
+bool Journal::incomplete() const {
+  home_.Assert();
+  return incomplete_;
 }
 
 uint64_t Journal::damaged_entries() const {

@@ -177,6 +177,8 @@ class Journal {
 
   uint64_t size_bytes() const;
   uint64_t damaged_entries() const;
+  // Whether it was opened with damage or a torn end: there may have been more than it says.
+  bool incomplete() const;
 
   Status RemoveFile();
 
@@ -199,6 +201,7 @@ class Journal {
   uint64_t size_bytes_ NSQ_GUARDED_BY(home_) = 0;
   uint64_t snapshot_bytes_ NSQ_GUARDED_BY(home_) = 0;  // that the file began with
   uint64_t damaged_entries_ NSQ_GUARDED_BY(home_) = 0;
+  bool incomplete_ NSQ_GUARDED_BY(home_) = false;
   bool compacting_ NSQ_GUARDED_BY(home_) = false;  // between Begin- and EndCompaction
   uint64_t rewrites_ NSQ_GUARDED_BY(home_) = 0;
   std::vector<std::byte> since_ NSQ_GUARDED_BY(home_);  // written since BeginCompaction

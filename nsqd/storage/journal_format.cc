@@ -221,6 +221,16 @@ std::optional<JournalFrame> JournalFrames::Next() {
 
 // --- snapshots
 
+namespace {
+
+// Everything below is finished.
+Sequence LowWaterOf(const ChannelState& channel) {
+  if (channel.unfinished.empty()) return channel.cursor;
+  return std::min(channel.cursor, channel.unfinished.front().sequence);
+}
+
+}  // namespace
+
 std::vector<std::byte> EncodeSnapshot(const TopicState& state) {
   JournalEncoder to(FrameKind::kSnapshot);
   to.Begin(EntryType::kTopicBegan);
@@ -270,9 +280,20 @@ std::vector<std::byte> EncodeSnapshot(const TopicState& state) {
   to.PutNumber(to.frames() + 1);
   to.EndFrame();
 
+  // Damage to one frame must not take a channel.
+  JournalEncoder again(FrameKind::kEntries);
+  for (const ChannelState& channel : state.channels) {
+    PutEntryType(&again, channel.number, EntryType::kChannelAgain);
+    again.PutSequence(LowWaterOf(channel));
+    again.PutText(channel.name);
+  }
+  again.EndFrame();
+
   std::vector<std::byte> bytes(kJournalHeaderBytes);
   EncodeJournalHeader(bytes.data());
-  bytes.insert(bytes.end(), to.bytes().begin(), to.bytes().end());
+  for (const JournalEncoder* part : {&to, &again}) {
+    bytes.insert(bytes.end(), part->bytes().begin(), part->bytes().end());
+  }
   return bytes;
 }
 

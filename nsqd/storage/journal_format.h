@@ -18,7 +18,8 @@
 namespace nsq::nsqd {
 
 inline constexpr size_t kJournalHeaderBytes = 16;
-inline constexpr uint16_t kJournalVersion = 2;  // 1: without kDurability and kSynced
+// 1: without kDurability and kSynced; 2: without kChannelAgain
+inline constexpr uint16_t kJournalVersion = 3;
 
 // A frame: payload size (24 bits) and kind (8 bits), checksum of the payload (32), payload.
 inline constexpr size_t kFrameHeaderBytes = 8;
@@ -52,6 +53,7 @@ enum class EntryType : uint8_t {
   kSnapshotEnd = 17,  // with the number of frames that the snapshot takes
   kDurability = 18,
   kSynced = 19,
+  kChannelAgain = 20,
 };
 
 void EncodeJournalHeader(std::byte* to);

@@ -11,7 +11,7 @@ Status JournalReplay::Apply(std::span<const std::byte> payload) {
   JournalDecoder from(payload);
   while (!from.AtEnd()) {
     const auto type = static_cast<EntryType>(from.TakeType());
-    if (type != EntryType::kSnapshotEnd) clean_ = false;
+    if (type != EntryType::kSnapshotEnd && type != EntryType::kChannelAgain) clean_ = false;
     if (!ApplyEntry(type, &from)) return Status(Code::kCorrupt, "journal: senseless entry");
   }
   return Status();
@@ -32,11 +32,7 @@ bool JournalReplay::ApplyEntry(EntryType type, JournalDecoder* from) {
       return true;
     }
     case EntryType::kFlowing:
-      flowing_ = true;
-      for (const auto& [sequence, due] : held_) {
-        for (auto& [number, channel] : channels_) Set(&channel, sequence, 0, due);
-      }
-      held_.clear();
+      Flow();
       return true;
     case EntryType::kStopped: {
       const Sequence fanout = from->TakeSequence();
@@ -108,6 +104,21 @@ bool JournalReplay::ApplyChannelEntry(EntryType type, JournalDecoder* from) {
       const Sequence cursor = from->TakeSequence();
       const std::string_view name = from->TakeText();
       if (!from->ok()) return false;
+      Channel fresh;
+      fresh.name = std::string(name);
+      fresh.cursor = cursor;
+      channels_.insert_or_assign(number, std::move(fresh));
+      return true;
+    }
+    case EntryType::kChannelAgain: {
+      const Sequence cursor = from->TakeSequence();
+      const std::string_view name = from->TakeText();
+      if (!from->ok()) return false;
+      if (channel && channel->name == name) {
+        // What its frames in a damaged snapshot said is not known.
+        if (doubts_) channel->unfinished.Add({std::min(cursor, channel->cursor), channel->cursor});
+        return true;
+      }
       Channel fresh;
       fresh.name = std::string(name);
       fresh.cursor = cursor;
@@ -186,8 +197,18 @@ bool JournalReplay::ApplyChannelEntry(EntryType type, JournalDecoder* from) {
   }
 }
 
+void JournalReplay::Flow() {
+  flowing_ = true;
+  for (const auto& [sequence, due] : held_) {
+    for (auto& [number, channel] : channels_) Set(&channel, sequence, 0, due);
+  }
+  held_.clear();
+}
+
 void JournalReplay::Deliver(Channel* channel, Sequence cursor) {
   if (cursor <= channel->cursor) return;
+  // The entry that said so was lost to damage.
+  if (doubts_ && !flowing_ && cursor > fanout_) Flow();
   const SequenceRange passed{channel->cursor, cursor};
   channel->cursor = cursor;
   channel->unfinished.Add(passed);

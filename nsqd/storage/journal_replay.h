@@ -27,6 +27,10 @@ class JournalReplay {
   // comes after it are left out.
   Status Apply(std::span<const std::byte> payload);
 
+  // Something before what is applied next could not be read: what it may have said is taken for
+  // said if the rest hints at it, and what it may have called unfinished for unfinished.
+  void Doubt() { doubts_ = true; }
+
   // The number that a kSnapshotEnd named; 0 before it.
   uint64_t snapshot_frames() const { return snapshot_frames_; }
 
@@ -50,6 +54,7 @@ class JournalReplay {
 
   bool ApplyEntry(EntryType type, JournalDecoder* from);
   bool ApplyChannelEntry(EntryType type, JournalDecoder* from);
+  void Flow();
   void Deliver(Channel* channel, Sequence cursor);
   void Finish(Channel* channel, SequenceRange range);
   void Set(Channel* channel, Sequence sequence, uint16_t attempts, WallTime due);
@@ -67,6 +72,7 @@ class JournalReplay {
   std::map<Sequence, WallTime> held_;
   std::map<ChannelNumber, Channel> channels_;
   uint64_t snapshot_frames_ = 0;
+  bool doubts_ = false;
 };
 
 }  // namespace nsq::nsqd

@@ -21,6 +21,8 @@ class ChildProcess {
   ~ChildProcess();
 
   void Signal(int signal) const;
+  bool Ended();
+  pid_t pid() const { return pid_; }
 
   // Its exit code; 1000 and the signal's number if a signal ended it.
   int Wait();
@@ -33,8 +35,6 @@ class ChildProcess {
   std::string AwaitLogged(std::string_view words);
 
  private:
-  bool Ended();
-
   const std::filesystem::path log_;
   const std::uintmax_t log_begin_;  // a restarted daemon appends
   pid_t pid_ = -1;

@@ -49,13 +49,21 @@ Daemon::Daemon(std::string program, std::vector<std::string> arguments, std::fil
     : program_(std::move(program)), arguments_(std::move(arguments)), log_(std::move(log)) {}
 
 void Daemon::Start() {
+  EXPECT_TRUE(TryStart());
+  EXPECT_EQ(Get("/ping").body, "OK");
+}
+
+bool Daemon::TryStart() {
   std::vector<std::string> arguments = arguments_;
   arguments.push_back(StrCat("-tcp-address=127.0.0.1:", tcp_port_));
   arguments.push_back(StrCat("-http-address=127.0.0.1:", http_port_));
   process_ = std::make_unique<ChildProcess>(program_, std::move(arguments), log_);
-  tcp_port_ = PortOf(process_->AwaitLogged("TCP: listening on "));
-  http_port_ = PortOf(process_->AwaitLogged("HTTP: listening on "));
-  EXPECT_EQ(Get("/ping").body, "OK");
+  const std::string tcp = process_->AwaitLogged("TCP: listening on ");
+  const std::string http = process_->AwaitLogged("HTTP: listening on ");
+  if (tcp.empty() || http.empty()) return false;
+  tcp_port_ = PortOf(tcp);
+  http_port_ = PortOf(http);
+  return true;
 }
 
 int Daemon::Stop(int signal) {

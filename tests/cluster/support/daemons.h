@@ -21,6 +21,8 @@ class Daemon {
 
   // Returns when both ports answer.
   void Start();
+  // False if it ends before they do.
+  [[nodiscard]] bool TryStart();
   // Its exit code.
   int Stop(int signal = SIGTERM);
   void Kill();

@@ -53,6 +53,18 @@ V2Client::V2Client(const Address& address, std::string_view first) {
   SendBytes(first);
 }
 
+V2Client::V2Client(UniqueFd fd) : fd_(std::move(fd)) {}
+
+std::optional<V2Client> V2Client::TryConnect(uint16_t port) {
+  auto fd = StartConnect({"127.0.0.1", port, ""});
+  if (!fd.ok()) return std::nullopt;
+  V2Client client(std::move(*fd));
+  if (!Await(client.fd_.get(), POLLOUT, SoonEnough())) return std::nullopt;
+  SetTcpOptions(client.fd_.get());
+  if (!client.SendBytes(kMagicV2)) return std::nullopt;
+  return client;
+}
+
 std::string V2Client::Pub(const std::string& topic, std::string_view body) {
   Send("PUB " + topic, body);
   return Answer();

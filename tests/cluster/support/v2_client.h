@@ -30,6 +30,8 @@ class V2Client {
   // Says `first` instead of the magic.
   V2Client(uint16_t port, std::string_view first);
   V2Client(const Address& address, std::string_view first);
+  // Nothing if nobody listens there: for daemons that may be dead already.
+  static std::optional<V2Client> TryConnect(uint16_t port);
 
   // Each sends the command and gives the answer: "OK", "CLOSE_WAIT", "E_..."; "" if the connection
   // ended or nothing came in time.
@@ -62,6 +64,8 @@ class V2Client {
   std::string RawUntilEnd();
 
  private:
+  explicit V2Client(UniqueFd fd);
+
   bool SendBytes(std::string_view bytes);
   bool ReadFrame(SteadyTime deadline);  // sorts one frame into answers_ or messages_
   bool ReadMore(SteadyTime deadline);

@@ -153,7 +153,7 @@ TEST_F(ShardTest, MetricsOfManyTopicsTakeSeveralTurnsAndMissNone) {
   }
   ASSERT_EQ(parts.size(), 2u);
   EXPECT_EQ(*gone, "ok");
-  const metrics::ParseResult page = metrics::ParseExposition(MetricsText(parts, true, 0));
+  const metrics::ParseResult page = metrics::ParseExposition(MetricsText(parts, "OK", 0));
   ASSERT_EQ(page.error, "");
   const size_t samples = page.page.families.at("nsq_topic_depth").samples.size();
   EXPECT_GE(samples, kTopics - 1);

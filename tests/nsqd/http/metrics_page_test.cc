@@ -15,8 +15,8 @@ namespace {
 const WallTime kNow = WallFromUnixNanos(1795215046'000000000);
 
 // What a strict reader takes the page for.
-metrics::ParsedPage Parse(const std::vector<MetricsPart>& parts, bool healthy = true) {
-  const metrics::ParseResult result = metrics::ParseExposition(MetricsText(parts, healthy, 1000));
+metrics::ParsedPage Parse(const std::vector<MetricsPart>& parts, std::string_view health = "OK") {
+  const metrics::ParseResult result = metrics::ParseExposition(MetricsText(parts, health, 1000));
   EXPECT_EQ(result.error, "");
   return result.page;
 }
@@ -81,7 +81,7 @@ TEST(MetricsPageTest, LoopsBecomeOnePage) {
     parts[i].loop.stats.turn_durations.Add(microseconds(7), 3);
   }
   parts[0].lookupds = {{"a:4160", true}, {"b:4160", false}};
-  const metrics::ParsedPage page = Parse(parts, false);
+  const metrics::ParsedPage page = Parse(parts, "NOK - \"full\"");
   EXPECT_EQ(page.families.at("nsq_topic_depth").samples.size(), 3u);
   EXPECT_EQ(page.families.at("nsq_channel_depth").samples.size(), 6u);
   EXPECT_EQ(page.Find("nsq_publish_duration_seconds_count"), 6);
@@ -92,12 +92,14 @@ TEST(MetricsPageTest, LoopsBecomeOnePage) {
   EXPECT_EQ(page.Find("nsq_nsqlookupd_connected", {{"address", "a:4160"}}), 1);
   EXPECT_EQ(page.Find("nsq_nsqlookupd_connected", {{"address", "b:4160"}}), 0);
   EXPECT_EQ(page.Find("nsq_healthy"), 0);
+  EXPECT_EQ(page.Find("nsq_unhealthy", {{"reason", "NOK - \"full\""}}), 1);
   EXPECT_EQ(page.Find("nsq_message_memory_limit_bytes"), 1000);
 }
 
 TEST(MetricsPageTest, ADaemonWithoutTopicsHasAPageToo) {
   const metrics::ParsedPage page = Parse(std::vector<MetricsPart>(1));
   EXPECT_TRUE(page.families.at("nsq_topic_depth").samples.empty());
+  EXPECT_TRUE(page.families.at("nsq_unhealthy").samples.empty());
   EXPECT_GT(page.Find("process_resident_memory_bytes").value_or(0), 0);
 }
 

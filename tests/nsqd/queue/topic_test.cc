@@ -169,6 +169,19 @@ TEST_F(TopicTest, WhatIsDeferredComesByItselfAndNeverEarly) {
   EXPECT_EQ(messages[1].attempts, 2);
 }
 
+TEST_F(TopicTest, WhatIsDeferredLateInALongTurnIsNotEarly) {
+  Open();
+  Client* const client = Subscribe("a");
+  loop_.WallClock();  // as of the turn's begin
+  const auto begin = std::chrono::steady_clock::now();
+  while (std::chrono::steady_clock::now() - begin < milliseconds(25)) {
+  }
+  const auto published = std::chrono::steady_clock::now();
+  PublishOk({"late"}, milliseconds(20));
+  ASSERT_TRUE(TurnUntil([&] { return client->consumer.messages.size() == 1; }));
+  EXPECT_GE(std::chrono::steady_clock::now() - published, milliseconds(20));
+}
+
 TEST_F(TopicTest, WhatTimesOutComesBackByItselfAndNeverEarly) {
   Open();
   const auto start = std::chrono::steady_clock::now();
@@ -428,6 +441,46 @@ TEST_F(TopicTest, ARestartKeepsWhatIsUnfinishedWithAttemptsAndDueTimes) {
     EXPECT_EQ(again->consumer.messages[1].attempts, 1);
     FinishAll(again);
     EXPECT_EQ(StatsOf("a").deferred_count, 2u);
+  }
+}
+
+// Wherever the journal is hit: what it does not know any more comes again, nothing is missing and
+// what was deferred is not early.
+TEST_F(TopicTest, ADamagedJournalTakesNoChannelAndNoMessage) {
+  const std::string path = "data/t.topic/journal";
+  for (const bool passed : {false, true}) {
+    files_.Clear();
+    Open();
+    ASSERT_TRUE(topic_->GetOrCreateChannel("a").ok());
+    PublishOk({"plain"});
+    PublishOk({"late"}, std::chrono::hours(1));
+    PublishOk({"last"});
+    if (passed) {
+      Client* const client = Subscribe("a");
+      EXPECT_THAT(client->consumer.Bodies(), ElementsAre("plain", "last"));
+      Leave(client);
+    }
+    topic_.reset();
+    MemoryFiles& disk = files_;
+    const std::vector<std::byte> good = disk.Contents(path);
+    std::map<std::string, std::vector<std::byte>> others;
+    for (const std::string& name : disk.Paths()) others[name] = disk.Contents(name);
+    for (size_t at = 0; at < good.size(); ++at) {
+      SCOPED_TRACE(testing::Message()
+                   << "byte " << at << " of " << good.size() << (passed ? ", passed" : ""));
+      disk.Clear();
+      ASSERT_TRUE(disk.MakeDir("data/t.topic").ok());
+      for (const auto& [name, bytes] : others) disk.SetContents(name, bytes);
+      std::vector<std::byte> bad = good;
+      bad[at] ^= std::byte{0x10};
+      disk.SetContents(path, bad);
+      Open();
+      EXPECT_THAT(topic_->ChannelNames(), ElementsAre("a"));
+      Client* const client = Subscribe("a");
+      EXPECT_THAT(client->consumer.Bodies(), testing::UnorderedElementsAre("plain", "last"));
+      EXPECT_EQ(StatsOf("a").deferred_count, 1u);
+      topic_.reset();
+    }
   }
 }
 

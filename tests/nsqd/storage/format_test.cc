@@ -53,10 +53,10 @@ TEST(FormatTest, JournalIsThatOfTheFormatPage) {
       {1, "ch", false, kFirst + 10, {{kFirst + 3, 1, {}}, {kFirst + 4, 1, {}}}});
   EXPECT_EQ(Hex(EncodeSnapshot(state)),
             "4e53514a"
-            "0200"
+            "0300"
             "1000"
             "00000000"
-            "4e10fb78"
+            "f7ea40bd"
             "1a0000a6"
             "748d5100"
             "018080c490fe859606"
@@ -67,7 +67,10 @@ TEST(FormatTest, JournalIsThatOfTheFormatPage) {
             "06"
             "020000a6"
             "3bcb2a46"
-            "1102");
+            "1102"
+            "0d0000a5"
+            "9352ccfa"
+            "14018680c490fe859606026368");
 
   JournalEncoder turn(FrameKind::kEntries);
   turn.Begin(EntryType::kDelivered);
