@@ -17,6 +17,7 @@
 #include "common/event/address.h"
 #include "common/event/signal_watch.h"
 #include "common/event/unique_fd.h"
+#include "common/http/name_check.h"
 #include "common/strings.h"
 
 namespace nsq::http {
@@ -231,7 +232,9 @@ struct Client::Call {
 };
 
 Client::Client(ClientOptions options)
-    : options_(std::move(options)), deadlines_(std::make_unique<Deadlines>()) {
+    : options_(std::move(options)),
+      deadlines_(std::make_unique<Deadlines>()),
+      names_(std::make_unique<NameCheck>()) {
   // httplib and OpenSSL write to sockets that the other side, or a deadline, may have shut.
   IgnoreSignals({SIGPIPE});
 }
@@ -314,6 +317,11 @@ Result<Response> Client::AskOnce(const Call& call, std::string* location) {
   if (!url.ok()) return call.Failed(Code::kInvalid, url.status().detail());
   const auto remaining = [&call] { return call.deadline - std::chrono::steady_clock::now(); };
   if (deadlines_->aborted()) return call.Failed(Code::kUnavailable, "operation was canceled");
+
+  const Duration name_limit = std::min<Duration>(remaining(), options_.connect_timeout);
+  if (!names_->Answered(url->host, name_limit)) {
+    return call.Failed(Code::kTimeout, StrCat("dial tcp: lookup ", url->host, ": i/o timeout"));
+  }
 
   std::unique_ptr<httplib::ClientImpl> client;
   if (url->is_tls) {

@@ -12,6 +12,8 @@
 
 namespace nsq::http {
 
+class NameCheck;
+
 // For https; empty means the system's authorities and no certificate of ours.
 struct TlsOptions {
   std::string ca_file;
@@ -22,7 +24,7 @@ struct TlsOptions {
 };
 
 struct ClientOptions {
-  Duration connect_timeout = seconds(2);
+  Duration connect_timeout = seconds(2);  // of the name server, then of each address
   Duration request_timeout = seconds(5);  // for all of a call, redirects and the retry included
   TlsOptions tls;
   std::string user_agent = "Go-http-client/1.1";  // what the original's daemons say
@@ -75,6 +77,7 @@ class Client {
 
   const ClientOptions options_;
   const std::unique_ptr<Deadlines> deadlines_;
+  const std::unique_ptr<NameCheck> names_;
 };
 
 // Percent-encodes what may not stand in a query's name or value, as Go does (space is '+').
