@@ -378,9 +378,10 @@ void Shard::EnsureTopic(std::string_view topic) {
   }
 }
 
-void Shard::DeleteTopic(const std::string& name) {
+Status Shard::DeleteTopic(const std::string& name) {
   const auto it = topics_.find(name);
-  if (it == topics_.end()) return;
+  if (it == topics_.end()) return Status();
+  if (Status status = it->second->RemoveFiles(); !status.ok()) return status;
   std::unique_ptr<Topic> topic = std::move(it->second);
   topics_.erase(it);
   last_topic_ = nullptr;
@@ -390,6 +391,7 @@ void Shard::DeleteTopic(const std::string& name) {
   world_.placement.Forget(name);
   world_.health.Forget(name);
   loop_.DeferDelete(std::make_unique<Dying<Topic>>(std::move(topic)));
+  return Status();
 }
 
 void Shard::OnChannelCreated(const Topic& topic, const std::string& channel) {
@@ -402,7 +404,7 @@ void Shard::OnChannelDeleted(const Topic& topic, const std::string& channel) {
 
 void Shard::OnTopicForsaken(Topic& topic) {
   home_.Assert();
-  DeleteTopic(std::string(topic.name()));
+  (void)DeleteTopic(std::string(topic.name()));  // an ephemeral one: there are no files
 }
 
 void Shard::OnDiskStatus(const Topic& topic, const Status& status) {
@@ -669,7 +671,7 @@ Backend::ActionResult Shard::ActHere(TopicAction action, const std::string& topi
     case TopicAction::kCreateTopic:
       break;
     case TopicAction::kDeleteTopic:
-      DeleteTopic(topic_name);
+      status = DeleteTopic(topic_name);
       break;
     case TopicAction::kEmptyTopic:
       topic->Empty();

@@ -160,7 +160,7 @@ class Shard : public Broker, private TopicObserver {
   // deleted, and made again elsewhere, since. Passed on by HomeOf two loops could send it to each
   // other for ever.
   size_t HomeNow(std::string_view topic) NSQ_REQUIRES(home_);
-  void DeleteTopic(const std::string& name) NSQ_REQUIRES(home_);
+  Status DeleteTopic(const std::string& name) NSQ_REQUIRES(home_);
   void PublishHere(std::string_view topic, std::span<const std::string_view> bodies, Duration defer,
                    Publisher* publisher, uint64_t ticket) NSQ_REQUIRES(home_);
   PublishBatch& BatchFor(size_t shard) NSQ_REQUIRES(home_);

@@ -530,6 +530,31 @@ Status Topic::PauseChannel(std::string_view name, bool paused) {
   return Status();
 }
 
+// A file of gigabytes takes the kernel long to unlink.
+struct Topic::ClearJob : Job {
+  void Run() noexcept override {
+    if (const Status status = ClearRemoved(*files, removed); !status.ok()) {
+      NSQ_LOG(kWarn, "TOPIC: the next start removes what is left - ", status.detail());
+    }
+  }
+  void Open() noexcept override {}
+  Files* files;
+  std::string removed;
+};
+
+Status Topic::RemoveFiles() {
+  home_.Assert();
+  if (dir_.empty()) return Status();
+  Result<std::string> removed = RemoveTopic(world_.files, dir_);
+  if (!removed.ok()) return removed.status();
+  if (removed->empty()) return Status();
+  auto job = std::make_unique<ClearJob>();
+  job->files = &world_.files;
+  job->removed = std::move(*removed);
+  world_.pool.Submit(std::move(job), &loop_, Lane::kBackground);
+  return Status();
+}
+
 void Topic::Delete() {
   home_.Assert();
   NSQ_LOG(kInfo, "TOPIC(", name_, "): deleting");
@@ -538,12 +563,6 @@ void Topic::Delete() {
   probe_timer_.Cancel();
   while (!channels_.empty()) RemoveChannel(channels_.begin());
   Answer(Exiting(), Exiting());
-  if (dir_.empty()) return;
-  // One rename removes it: a crash leaves all of the topic or nothing.
-  const Status status = RemoveTopic(world_.files, dir_);
-  if (!status.ok()) {
-    NSQ_LOG(kError, "TOPIC(", name_, "): files of a deleted topic are left - ", status.detail());
-  }
 }
 
 Result<std::unique_ptr<TopicBackup>> Topic::Backup(const std::string& in) {

@@ -113,8 +113,11 @@ class Topic : private SegmentedLog::Listener {
   Status EmptyChannel(std::string_view name);
   Status PauseChannel(std::string_view name, bool paused);
 
-  // Closes all channels and removes all files; what is published from now on is refused. Only
-  // destruction may follow, which refuses those who still wait for an answer.
+  // Takes the files away; the pool then unlinks them. Only Delete may follow, in the same turn.
+  // After an error nothing has changed.
+  Status RemoveFiles();
+  // Closes all channels; what is published from now on is refused. Only destruction may follow,
+  // which refuses those who still wait for an answer.
   void Delete();
   // A copy of it as it is now, in a new directory "<in>/<topic>.topic"; to be finished on the pool.
   // Null of an ephemeral one.
@@ -177,6 +180,7 @@ class Topic : private SegmentedLog::Listener {
   void ReleaseLog() NSQ_REQUIRES(home_);
   void RemoveChannel(Channels::iterator it) NSQ_REQUIRES(home_);
   struct CompactJob;
+  struct ClearJob;
   struct Handle {
     Topic* topic;
   };

@@ -1,10 +1,12 @@
 #include "nsqd/storage/journal.h"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "common/check.h"
 #include "common/log.h"
+#include "common/strings.h"
 #include "nsqd/storage/journal_format.h"
 #include "nsqd/storage/journal_replay.h"
 #include "nsqd/storage/synced_file.h"
@@ -18,7 +20,12 @@ constexpr size_t kRangesPerEntry = 512;  // keeps an entry far below a frame's s
 
 std::string OldName(const std::string& path) { return path + ".old"; }
 std::string NewName(const std::string& path) { return path + ".tmp"; }
-std::string NextName(const std::string& path) { return path + ".next"; }
+// No two of a process are the same: a topic may be deleted and made again while the pool is still
+// at a rewrite of the first one's journal.
+std::string NextName(const std::string& path) {
+  static std::atomic<uint64_t> number = 0;
+  return StrCat(path, ".next.", ++number);
+}
 
 Status AppendAll(AppendFile& file, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
@@ -543,17 +550,6 @@ bool Journal::incomplete() const {
 uint64_t Journal::damaged_entries() const {
   home_.Assert();
   return damaged_entries_;
-}
-
-Status Journal::RemoveFile() {
-  home_.Assert();
-  file_->file.reset();
-  Status first_error;
-  for (const std::string& path : {path_, OldName(path_), NewName(path_), NextName(path_)}) {
-    const Status status = files_.Remove(path);
-    if (!status.ok() && status.code() != Code::kNotFound && first_error.ok()) first_error = status;
-  }
-  return first_error;
 }
 
 }  // namespace nsq::nsqd

@@ -180,8 +180,6 @@ class Journal {
   // Whether it was opened with damage or a torn end: there may have been more than it says.
   bool incomplete() const;
 
-  Status RemoveFile();
-
  private:
   Journal(Files& files, std::string path, const Home& home);
 

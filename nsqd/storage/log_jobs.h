@@ -57,6 +57,7 @@ struct SyncFiles : Job {
   std::vector<std::shared_ptr<AppendFile>> segments;
   std::shared_ptr<SyncedFile> journal;  // touched on the loop only
   std::shared_ptr<AppendFile> journal_file;
+  bool new_topic = false;  // the directory above is synced as well
   Sequence upto;
   LogPlace place;
 

@@ -375,7 +375,8 @@ std::unique_ptr<SyncFiles> SegmentedLog::MakeSync() {
     job->journal = journal_;
     job->journal_file = journal_->file;
     if (journal_->new_name && job->dirs.empty()) job->dirs.push_back(options_.dir);
-    if (journal_->new_dir) job->dirs.push_back(ParentDir(options_.dir));
+    job->new_topic = journal_->new_dir;
+    if (job->new_topic) job->dirs.push_back(ParentDir(options_.dir));
     journal_->unsynced = journal_->wanted = journal_->new_name = journal_->new_dir = false;
     journal_->lost = false;
   }
@@ -431,6 +432,7 @@ void SegmentedLog::OnSynced(const SyncFiles& done) {
     // counts as synced any more, and nothing is added to them.
     NSQ_LOG(kError, "LOG(", options_.dir, "): sync failed - ", done.status.detail());
     new_names_ = true;
+    if (done.journal) done.journal->new_dir |= done.new_topic;
     for (const auto& segment : segments_) {
       if (segment->end <= synced_) continue;
       segment->sealed = segment->doubtful = true;

@@ -347,21 +347,4 @@ size_t SegmentedLog::segments() const {
   return segments_.size();
 }
 
-Status SegmentedLog::RemoveFiles() {
-  home_.Assert();
-  Status first_error;
-  for (const auto& segment : segments_) {
-    segment->file.reset();
-    for (const std::string& path :
-         {PathOf(segment->first), options_.dir + "/" + DamagedName(segment->first)}) {
-      const Status status = files_.Remove(path);
-      if (!status.ok() && status.code() != Code::kNotFound && first_error.ok()) {
-        first_error = status;
-      }
-    }
-  }
-  segments_.clear();
-  return first_error;
-}
-
 }  // namespace nsq::nsqd

@@ -213,9 +213,6 @@ class SegmentedLog {
   // unwritten (kMemory) is written first. Appends the names to `paths`.
   Status LinkTo(const std::string& dir, std::vector<std::string>* paths);
 
-  // Removes all files of the log; only destruction may follow.
-  Status RemoveFiles();
-
  private:
   friend struct ColdRead;  // they come back through OnColdRead, OnSynced and OnCopied
   friend struct SyncFiles;

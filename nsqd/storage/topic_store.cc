@@ -7,6 +7,7 @@
 #include "common/check.h"
 #include "common/event/event_loop.h"
 #include "common/log.h"
+#include "common/strings.h"
 #include "nsqd/storage/segment.h"
 #include "nsqd/storage/synced_file.h"
 
@@ -86,6 +87,15 @@ void Reconcile(WallTime now, OpenedTopic* topic) {
   if (state.flowing) state.fanout = log.appended();
 }
 
+// "orders.topic.removed", "orders.topic.removed.3"
+bool IsRemoved(std::string_view name) {
+  const size_t digits = name.find_last_not_of("0123456789") + 1;
+  if (digits < name.size() && digits > 0 && name[digits - 1] == '.') {
+    name = name.substr(0, digits - 1);
+  }
+  return name.ends_with(StrCat(kDirSuffix, kRemovedSuffix));
+}
+
 // The first sequence of the oldest segment in a directory.
 std::optional<Sequence> OldestSegment(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
@@ -123,8 +133,8 @@ Result<std::vector<std::string>> ListTopics(Files& files, const std::string& dat
   const Result<std::vector<std::string>> names = files.List(data_path.empty() ? "." : data_path);
   if (!names.ok()) return names.status();
   for (const std::string& name : *names) {
-    if (!name.ends_with(std::string(kDirSuffix) + std::string(kRemovedSuffix))) continue;
-    const Status status = RemoveAll(files, Join(data_path, name));
+    if (!IsRemoved(name)) continue;
+    const Status status = ClearRemoved(files, Join(data_path, name));
     if (!status.ok()) NSQ_LOG(kWarn, "TOPIC: ", status.detail());
   }
   return FindTopics(files, data_path);
@@ -151,8 +161,9 @@ Result<OpenedTopic> OpenTopic(EventLoop& loop, HelperPool& pool, Files& files, M
     return std::find(names->begin(), names->end(), name) != names->end();
   };
   // Died during a compaction that the pool did.
-  if (const std::string next = std::string(kJournalName) + ".next"; has(next)) {
-    if (Status status = files.Remove(Join(options.dir, next)); !status.ok()) return status;
+  for (const std::string& name : *names) {
+    if (!name.starts_with(StrCat(kJournalName, ".next"))) continue;
+    if (Status status = files.Remove(Join(options.dir, name)); !status.ok()) return status;
   }
   const bool had_journal = has(kJournalName) || has(kOldJournalName);
   const std::optional<Sequence> oldest = OldestSegment(*names);
@@ -178,15 +189,18 @@ Result<OpenedTopic> OpenTopic(EventLoop& loop, HelperPool& pool, Files& files, M
   return topic;
 }
 
-Status RemoveTopic(Files& files, const std::string& dir) {
-  // The rename is what removes the topic; if the rest is not done it is done at the next start.
-  const std::string removed = dir + std::string(kRemovedSuffix);
-  Status status = RemoveAll(files, removed);
-  if (!status.ok() && status.code() != Code::kNotFound) return status;
-  status = files.Rename(dir, removed);
-  if (status.code() == Code::kNotFound) return Status();
+Result<std::string> RemoveTopic(Files& files, const std::string& dir) {
+  // One of the same name may have gone just before and not be cleared away yet.
+  std::string removed = dir + std::string(kRemovedSuffix);
+  for (int n = 1; files.List(removed).status().code() != Code::kNotFound; ++n) {
+    removed = StrCat(dir, kRemovedSuffix, ".", n);
+  }
+  const Status status = files.Rename(dir, removed);
+  if (status.code() == Code::kNotFound) return std::string();
   if (!status.ok()) return status;
-  return RemoveAll(files, removed);
+  return removed;
 }
+
+Status ClearRemoved(Files& files, const std::string& removed) { return RemoveAll(files, removed); }
 
 }  // namespace nsq::nsqd

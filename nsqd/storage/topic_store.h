@@ -44,9 +44,12 @@ Result<OpenedTopic> OpenTopic(EventLoop& loop, HelperPool& pool, Files& files, M
                               const LogOptions& options, WallTime now,
                               SegmentedLog::Listener* listener);
 
-// Removes the directory with everything in it, at once: a crash leaves all of the topic or nothing.
-// The topic's log and journal are closed. Nothing there is kOk.
-Status RemoveTopic(Files& files, const std::string& dir);
+// Takes the topic away with one rename: a crash leaves all of it or nothing. Returns the directory
+// that is left for ClearRemoved; "" if there was nothing. After an error all is as it was.
+Result<std::string> RemoveTopic(Files& files, const std::string& dir);
+
+// Unlinks what RemoveTopic left, which takes long for large files: for the helper pool.
+Status ClearRemoved(Files& files, const std::string& removed);
 
 // Takes the data path for this process: flock on the directory itself, as the Go nsqd does, so that
 // neither starts in a directory of the other's. The texts are the original's (spec, config 4).

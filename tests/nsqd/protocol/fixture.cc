@@ -155,6 +155,7 @@ void TestBroker::DeleteTopic(const std::string& name) {
   auto dying = std::make_unique<Dying>();
   dying->topic = std::move(topics_[name]);
   topics_.erase(name);
+  EXPECT_TRUE(dying->topic->RemoveFiles().ok());
   dying->topic->Delete();
   loop_.DeferDelete(std::move(dying));
 }

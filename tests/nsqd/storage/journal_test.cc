@@ -49,6 +49,12 @@ class JournalTest : public testing::Test {
     journal_->Flowing();
     ASSERT_TRUE(journal_->Write().ok());
   }
+  bool HasRewrite() const {
+    for (const std::string& path : files_.Paths()) {
+      if (path.starts_with("t/journal.next")) return true;
+    }
+    return false;
+  }
   // What a new process reads.
   void Reopen() {
     journal_.reset();
@@ -801,7 +807,7 @@ TEST_F(JournalTest, ACompactionElsewhereHasWhatWasWrittenMeanwhile) {
     }
     if (!died) {
       EXPECT_TRUE(ended);
-      EXPECT_FALSE(files_.Has("t/journal.next"));
+      EXPECT_FALSE(HasRewrite());
     }
   }
 }
@@ -817,7 +823,7 @@ TEST_F(JournalTest, ACompactionInBetweenMakesTheOtherOneVoid) {
   newer.channels[0].unfinished.clear();
   ASSERT_TRUE(journal_->Compact(newer).ok());
   ASSERT_TRUE(journal_->EndCompaction(std::move(rewrite)).ok());
-  EXPECT_FALSE(files_.Has("t/journal.next"));
+  EXPECT_FALSE(HasRewrite());
   Reopen();
   EXPECT_TRUE(Channel().unfinished.empty());
 }

@@ -450,14 +450,5 @@ TEST_F(SegmentedLogTest, MemoryDurabilityIsWrittenAtACleanStop) {
   ExpectAll(kFirst + 500, kFirst + 2000, 200);
 }
 
-TEST_F(SegmentedLogTest, RemoveFilesLeavesNone) {
-  options_.segment_bytes = 1000;
-  Open();
-  for (int turn = 0; turn < 10; ++turn) ASSERT_TRUE(Publish(10, 100).ok());
-  ASSERT_TRUE(log_->RemoveFiles().ok());
-  log_.reset();
-  EXPECT_TRUE(files_.List("t")->empty());
-}
-
 }  // namespace
 }  // namespace nsq::nsqd

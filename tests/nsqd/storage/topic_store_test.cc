@@ -260,10 +260,25 @@ TEST_F(TopicStoreTest, ARemovedTopicIsGone) {
   Open();
   Publish("a");
   Kill();
-  ASSERT_TRUE(RemoveTopic(files_, options_.dir).ok());
+  ASSERT_EQ(*RemoveTopic(files_, options_.dir), options_.dir + ".removed");
+  EXPECT_TRUE(FindTopics(files_, "data")->empty());
+  EXPECT_EQ(*RemoveTopic(files_, options_.dir), "") << "twice is once";
+  ASSERT_TRUE(ClearRemoved(files_, options_.dir + ".removed").ok());
   EXPECT_TRUE(files_.Paths().empty());
+}
+
+// What stands in the way is of a removal before, or somebody else's.
+TEST_F(TopicStoreTest, ARemovalDoesNotWaitForTheOneBefore) {
+  (void)files_.MakeDir(options_.dir + ".removed");
+  files_.SetContents(options_.dir + ".removed/sub", {});
+  for (int i = 1; i <= 3; ++i) {
+    Open(i);
+    Publish("a");
+    Kill();
+    ASSERT_EQ(*RemoveTopic(files_, options_.dir), options_.dir + ".removed." + std::to_string(i));
+  }
   EXPECT_TRUE(ListTopics(files_, "data")->empty());
-  EXPECT_TRUE(RemoveTopic(files_, options_.dir).ok()) << "twice is once";
+  EXPECT_TRUE(files_.Paths().empty());
 }
 
 // A removal is done or not, and what is left of one is cleared away at the next start.
@@ -276,7 +291,8 @@ TEST_F(TopicStoreTest, DiedAtEveryStepOfARemoval) {
     Publish("a");
     Kill();
     files_.DieAfter(n);
-    const bool removed = RemoveTopic(files_, options_.dir).ok();
+    const Result<std::string> left = RemoveTopic(files_, options_.dir);
+    const bool removed = left.ok() && ClearRemoved(files_, *left).ok();
     files_.Revive();
     const size_t topics = ListTopics(files_, "data")->size();
     EXPECT_LE(topics, removed ? 0u : 1u);
@@ -415,6 +431,31 @@ TEST_F(TopicStoreTest, AJournalWrittenAnewDuringASyncIsSyncedBeforeTheAnswer) {
     EXPECT_EQ(Channel().unfinished.back(), (Unfinished{s, 0, due}));
     topic_ = OpenedTopic();
   }
+}
+
+TEST_F(TopicStoreTest, ATopicWhoseFirstSyncFailedIsThereAfterTheSecond) {
+  options_.durability = Durability::kFsync;
+  Open();
+  StartChannel();
+  Publish("a");
+  const auto sync = [this] {
+    const int before = syncs_;
+    topic_.log->StartSync();
+    return TurnUntil([&] { return syncs_ > before; });
+  };
+  files_.set_fail_sync(true);
+  ASSERT_TRUE(sync());
+  EXPECT_FALSE(sync_status_.ok());
+  files_.set_fail_sync(false);
+  ASSERT_TRUE(topic_.journal->Compact(topic_.state).ok());
+  const Sequence b = Publish("b");
+  ASSERT_TRUE(sync());
+  ASSERT_TRUE(sync_status_.ok());
+  topic_ = OpenedTopic();
+  files_.CutPower();
+  ASSERT_EQ(ListTopics(files_, "data")->size(), 1u);
+  Open(1);
+  EXPECT_EQ(Read(b), "b");
 }
 
 TEST_F(TopicStoreTest, AFailedSyncOfTheJournalFailsThePublish) {
