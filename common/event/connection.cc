@@ -387,7 +387,11 @@ void Connection::CloseAfterFlush(Duration patience) {
 void Connection::OnClosingTimer() {
   if (lingering_) {
     Fail(Status());
-  } else if (std::exchange(sent_before_, sent_bytes_) != sent_bytes_) {
+    return;
+  }
+  FlushNow();  // what the peer has made room for while the loop was busy counts for it
+  if (closed() || lingering_) return;
+  if (std::exchange(sent_before_, sent_bytes_) != sent_bytes_) {
     closing_timer_->ArmAfter(patience_);
   } else {
     Fail(Status(Code::kTimeout, "write: peer does not read"));

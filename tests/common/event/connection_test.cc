@@ -376,7 +376,7 @@ TEST_F(ConnectionTest, ASlowPeerHearsAllOfTheLastWords) {
     pollfd nothing = {-1, 0, 0};
     if (std::chrono::steady_clock::now() < begin + 4 * kPatience)
       std::ignore = ::poll(&nothing, 1, 2);
-    const ssize_t n = ::recv(peer_.get(), bytes, 8192, 0);
+    const ssize_t n = ::recv(peer_.get(), bytes, sizeof bytes, 0);
     if (n == 0) peer_.Reset();
     if (n > 0) got.append(bytes, static_cast<size_t>(n));
   }
