@@ -41,7 +41,7 @@ class GoImportTest : public testing::Test, public SegmentedLog::Listener {
  protected:
   GoImportTest() {
     SetLogLevel(LogLevel::kFatal);
-    (void)files_.MakeDir("d");
+    files_.AddDir("d");
   }
 
   void Put(const std::string& name, const std::string& text) {
@@ -219,7 +219,7 @@ TEST_F(GoImportTest, DamageTakesNoNeighbours) {
     SCOPED_TRACE(at);
     for (const bool cut : {false, true}) {
       files_.Clear();
-      (void)files_.MakeDir("d");
+      files_.AddDir("d");
       std::string bad = all;
       bad[at] = static_cast<char>(bad[at] ^ 0x80);
       if (cut) bad = all.substr(0, at);
@@ -267,7 +267,7 @@ TEST_F(GoImportTest, DiesAfterEveryChange) {
   for (uint64_t n = 0; n < changes; ++n) {
     SCOPED_TRACE(testing::Message() << n << " of " << changes);
     files_.Clear();
-    (void)files_.MakeDir("d");
+    files_.AddDir("d");
     FillSmall(put);
     files_.DieAfter(files_.changes() + n, n % 2 == 1);
     (void)Import();

@@ -34,8 +34,7 @@ class JournalTest : public testing::Test {
   void MakeDisk() {
     journal_.reset();
     files_.Clear();
-    (void)files_.MakeDir("t");
-    (void)files_.SyncDir(".");
+    files_.AddDir("t");
   }
   void Open() {
     journal_.reset();
@@ -515,7 +514,7 @@ class DamagedJournalTest : public JournalTest {
 
   void Put(const std::vector<std::byte>& bytes) {
     files_.Clear();
-    (void)files_.MakeDir("t");
+    files_.AddDir("t");
     files_.SetContents("t/journal", bytes);
   }
 

@@ -20,7 +20,7 @@ class LogFaultTest : public LogTest {
   void Begin() {
     log_.reset();
     files_.Clear();
-    (void)files_.MakeDir("t");
+    files_.AddDir("t");
     model_.clear();
     texts_ = 0;
     Open();
@@ -244,7 +244,7 @@ TEST_F(LogFaultTest, NewestSegmentCutAtEveryByte) {
     SCOPED_TRACE(testing::Message() << "cut to " << size);
     log_.reset();
     files_.Clear();
-    (void)files_.MakeDir("t");
+    files_.AddDir("t");
     files_.SetContents(other, sealed);
     files_.SetContents(path, {whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)});
     Open();
@@ -281,7 +281,7 @@ TEST_F(LogFaultTest, BitFlippedAtEveryByte) {
     for (size_t at = 0; at < good.size(); ++at) {
       SCOPED_TRACE(testing::Message() << path << " byte " << at);
       files_.Clear();
-      (void)files_.MakeDir("t");
+      files_.AddDir("t");
       for (const auto& [other, bytes] : whole) files_.SetContents(other, bytes);
       std::vector<std::byte> bad = good;
       bad[at] ^= static_cast<std::byte>(1 << (at % 8));

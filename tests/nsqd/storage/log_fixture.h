@@ -22,7 +22,7 @@ class LogTest : public testing::Test, public SegmentedLog::Listener {
 
   LogTest() {
     SetLogLevel(LogLevel::kFatal);  // thousands of faults
-    (void)files_.MakeDir("t");
+    files_.AddDir("t");
     options_.dir = "t";
     options_.max_record_bytes = 1 << 20;
     options_.sync_timeout = seconds(3600);  // no syncs by the clock

@@ -76,7 +76,7 @@ TEST_F(LogTidyingTest, WhatIsKeptIsThereAfterAKillAndAfterAPowerCut) {
   for (const bool power_cut : {false, true}) {
     SCOPED_TRACE(power_cut);
     files_.Clear();
-    (void)files_.MakeDir("t");
+    files_.AddDir("t");
     kept_.clear();
     passed_ = {};
     Open();
@@ -175,7 +175,7 @@ TEST_F(LogTidyingTest, ReadersGoOnWhileSegmentsAreCopied) {
 TEST_F(LogTidyingTest, DiesAfterEveryChange) {
   const auto fill = [&] {
     files_.Clear();
-    (void)files_.MakeDir("t");
+    files_.AddDir("t");
     kept_.clear();
     passed_ = {};
     Open();

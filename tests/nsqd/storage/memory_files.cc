@@ -129,6 +129,8 @@ void MemoryFiles::CutPower() {
   const Lock lock(mutex_);
   names_ = synced_names_;
   dirs_ = synced_dirs_;
+  // What is in a directory that is not there is not there either.
+  std::erase_if(names_, [&](const auto& name) { return !dirs_.contains(ParentDir(name.first)); });
   for (auto& [path, inode] : names_) inode->bytes = inode->synced;
 }
 
@@ -193,6 +195,12 @@ std::vector<std::byte> MemoryFiles::Contents(const std::string& path) const {
   const Lock lock(mutex_);
   const auto found = names_.find(path);
   return found == names_.end() ? std::vector<std::byte>() : found->second->bytes;
+}
+
+void MemoryFiles::AddDir(const std::string& dir) {
+  const Lock lock(mutex_);
+  dirs_.insert(dir);
+  synced_dirs_.insert(dir);
 }
 
 void MemoryFiles::SetContents(const std::string& path, std::vector<std::byte> bytes) {
@@ -343,7 +351,7 @@ Status MemoryFiles::SyncDir(const std::string& dir) {
     if (ParentDir(path) == dir) synced_names_[path] = inode;
   }
   for (const std::string& path : dirs_) {
-    if (ParentDir(path) == dir || path == dir) synced_dirs_.insert(path);
+    if (ParentDir(path) == dir) synced_dirs_.insert(path);
   }
   return Status();
 }

@@ -44,6 +44,8 @@ class MemoryFiles : public Files {
   // An empty disk without faults. Nothing is open.
   void Clear();
 
+  // One that a power cut leaves there.
+  void AddDir(const std::string& dir);
   std::vector<std::byte> Contents(const std::string& path) const;
   void SetContents(const std::string& path, std::vector<std::byte> bytes);
   bool Has(const std::string& path) const;

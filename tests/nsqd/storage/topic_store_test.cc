@@ -33,8 +33,7 @@ class TopicStoreTest : public testing::Test, public SegmentedLog::Listener {
   void MakeDisk() {
     topic_ = OpenedTopic();
     files_.Clear();
-    (void)files_.MakeDir("data");
-    (void)files_.SyncDir(".");
+    files_.AddDir("data");
     options_.dir = TopicDir("data", "orders");
     options_.max_record_bytes = 1 << 20;
     options_.sync_timeout = seconds(3600);

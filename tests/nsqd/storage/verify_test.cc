@@ -24,7 +24,7 @@ class VerifyTest : public testing::Test, public SegmentedLog::Listener {
  protected:
   VerifyTest() {
     SetLogLevel(LogLevel::kFatal);
-    (void)files_.MakeDir("d");
+    files_.AddDir("d");
     LogOptions options;
     options.dir = "d/t.topic";
     options.segment_bytes = 600;
