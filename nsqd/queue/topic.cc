@@ -211,7 +211,7 @@ void Topic::Answer(const Status& status, const Status& deferred) {
 
 void Topic::OnLogSynced(const Status& status, Sequence upto) {
   home_.Assert();
-  NoteDisk(status, &log_failing_);
+  NoteDisk(status, &sync_failing_);
   const LogPlace& place = log_->synced_place();
   if (journal_ != nullptr && status.ok() && !leaving_ &&
       place.offset >
@@ -647,10 +647,10 @@ TopicState Topic::Snapshot(bool sorted) const {
 
 void Topic::NoteDisk(const Status& status, bool* failing) {
   if (status.ok() != *failing) return;
-  const bool failed_before = log_failing_ || journal_failing_;
+  const bool failed_before = disk_failing();
   *failing = !status.ok();
   if (!status.ok() && !leaving_ && !probe_timer_.armed()) probe_timer_.ArmAfter(kProbeAfter);
-  const bool fails = log_failing_ || journal_failing_;
+  const bool fails = disk_failing();
   if (fails == failed_before || leaving_) return;  // nobody takes back what a deleted topic said
   if (fails) {
     NSQ_LOG(kError, "TOPIC(", name_, ") ERROR: failed to write message to backend - ",
@@ -665,7 +665,7 @@ void Topic::NoteDisk(const Status& status, bool* failing) {
 void Topic::ProbeDisk() {
   home_.Assert();
   if (leaving_) return;
-  if (log_failing_) NoteDisk(log_->Probe(), &log_failing_);
+  if (log_failing_ || sync_failing_) log_->StartProbe();
   if (journal_failing_) {
     if (journal_->has_batch() || journal_->WantsCompaction()) {
       JournalSoon();
@@ -673,7 +673,14 @@ void Topic::ProbeDisk() {
       NoteDisk(Status(), &journal_failing_);
     }
   }
-  if (log_failing_ || journal_failing_) probe_timer_.ArmAfter(kProbeAfter);
+  if (disk_failing()) probe_timer_.ArmAfter(kProbeAfter);
+}
+
+void Topic::OnLogProbed(const Status& status) {
+  home_.Assert();
+  if (leaving_ || !status.ok()) return;
+  NoteDisk(status, &log_failing_);
+  NoteDisk(status, &sync_failing_);
 }
 
 std::vector<std::string> Topic::ChannelNames() const {

@@ -160,6 +160,7 @@ class Topic : private SegmentedLog::Listener {
 
   void OnLogReadable() override;
   void OnLogSynced(const Status& status, Sequence upto) override;
+  void OnLogProbed(const Status& status) override;
   Sequence WantedFrom() const override;
   uint64_t CountWanted(SequenceRange range) const override;
   void ListWanted(SequenceRange range, std::vector<Sequence>* to) const override;
@@ -195,8 +196,12 @@ class Topic : private SegmentedLog::Listener {
   // When that message was published, or a time before that.
   WallTime PublishedAt(Sequence sequence) const NSQ_REQUIRES(home_);
   LatencyStats Latencies(std::span<const LatencySketch* const> sketches) const;
-  // Log and journal are two files: that one can be written says nothing about the other.
+  // Log and journal are two files, and what could be written may not be synced: that one goes well
+  // says nothing about the others.
   void NoteDisk(const Status& status, bool* failing) NSQ_REQUIRES(home_);
+  bool disk_failing() const NSQ_REQUIRES(home_) {
+    return log_failing_ || journal_failing_ || sync_failing_;
+  }
   void ProbeDisk();
 
   const std::string name_;
@@ -244,6 +249,7 @@ class Topic : private SegmentedLog::Listener {
   uint64_t message_bytes_ NSQ_GUARDED_BY(home_) = 0;
   bool log_failing_ NSQ_GUARDED_BY(home_) = false;
   bool journal_failing_ NSQ_GUARDED_BY(home_) = false;
+  bool sync_failing_ NSQ_GUARDED_BY(home_) = false;
   uint64_t batch_messages_ NSQ_GUARDED_BY(home_) = 0;
   uint64_t batch_bytes_ NSQ_GUARDED_BY(home_) = 0;
 };

@@ -67,6 +67,23 @@ struct SyncFiles : Job {
   Duration took{0};
 };
 
+// Makes, syncs and removes a small file.
+struct DiskProbe : Job {
+  void Run() noexcept override;
+  void Open() noexcept override;
+
+  // in
+  std::shared_ptr<LogHandle> handle;
+  Files* files;
+  std::string path;  // empty: there is no disk to fail
+
+  // in: an error makes all of it needless; out
+  Status status;
+
+ private:
+  Status Try();
+};
+
 // Unlinks: for large files that takes a while.
 struct RemoveSegments : Job {
   void Run() noexcept override;

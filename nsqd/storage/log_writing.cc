@@ -126,20 +126,19 @@ Status SegmentedLog::TakeRoom() {
   return options_.room->Take(size_bytes, loop_.Now());
 }
 
-Status SegmentedLog::Probe() {
+void SegmentedLog::StartProbe() {
   home_.Assert();
-  if (memory_only()) return Status();
-  if (options_.room != nullptr) {
-    if (Status status = options_.room->Take(1, loop_.Now()); !status.ok()) return status;
-  }
-  const std::string path = options_.dir + "/" + ProbeName();
-  const Result<std::unique_ptr<AppendFile>> file = files_.OpenAppend(path);
-  if (!file.ok()) return file.status();
-  const std::array<std::byte, 4096> bytes{};
-  const Result<size_t> written = (*file)->Append(bytes);
-  const Status removed = files_.Remove(path);
-  if (!written.ok()) return written.status();
-  return removed;
+  auto job = std::make_unique<DiskProbe>();
+  job->handle = handle_;
+  job->files = &files_;
+  if (!memory_only()) job->path = options_.dir + "/" + ProbeName();
+  if (options_.room != nullptr) job->status = options_.room->Take(1, loop_.Now());
+  pool_.Submit(std::move(job), &loop_, Lane::kBackground);
+}
+
+void SegmentedLog::OnProbed(const Status& status) {
+  home_.Assert();
+  listener_->OnLogProbed(status);
 }
 
 // Writes whole chunks, the oldest first, until `end` is among them.

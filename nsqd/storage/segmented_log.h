@@ -101,6 +101,8 @@ class SegmentedLog {
     // synced() moved, or the sync failed: then what lies between synced() and `upto` is not known
     // to be on the disk, its publishers must hear so, and the log goes on in a new segment.
     virtual void OnLogSynced(const Status& status, Sequence upto) = 0;
+    // What StartProbe has found.
+    virtual void OnLogProbed(const Status&) {}
 
     // What is still wanted, asked from inside Release, Tidy and the log's timer: everything from
     // WantedFrom on, and below that what the other two say. Messages only ever cease to be wanted.
@@ -131,9 +133,9 @@ class SegmentedLog {
   // A partial write that cannot be undone seals the segment; the log goes on in a new one.
   Status Write();
 
-  // Whether the disk would take something now: for one who was refused and has nothing to write.
-  // Makes and removes a small file.
-  Status Probe();
+  // Tries whether the disk takes and syncs something now: for one who was refused and has nothing
+  // to write. Makes and removes a small file, on the pool; OnLogProbed follows.
+  void StartProbe();
 
   // Asks for everything written to be synced, in the background; OnLogSynced follows. Calls while
   // one is under way are one more afterwards (group commit). Does nothing if synced() == written().
@@ -214,8 +216,10 @@ class SegmentedLog {
   Status LinkTo(const std::string& dir, std::vector<std::string>* paths);
 
  private:
-  friend struct ColdRead;  // they come back through OnColdRead, OnSynced and OnCopied
+  // They come back through OnColdRead, OnSynced, OnProbed and OnCopied.
+  friend struct ColdRead;
   friend struct SyncFiles;
+  friend struct DiskProbe;
   friend struct CopySegments;
 
   // A read of the disk that is under way.
@@ -253,6 +257,7 @@ class SegmentedLog {
   std::unique_ptr<SyncFiles> MakeSync() NSQ_REQUIRES(home_);
   void SubmitSync() NSQ_REQUIRES(home_);
   void OnSynced(const SyncFiles& done);
+  void OnProbed(const Status& status);
   void MaybeSync() NSQ_REQUIRES(home_);
   bool journal_unsynced() const NSQ_REQUIRES(home_);
 

@@ -160,9 +160,9 @@ Result<OpenedTopic> OpenTopic(EventLoop& loop, HelperPool& pool, Files& files, M
   const auto has = [&](std::string_view name) {
     return std::find(names->begin(), names->end(), name) != names->end();
   };
-  // Died during a compaction that the pool did.
+  // Died during a compaction that the pool did, or while the disk was tried.
   for (const std::string& name : *names) {
-    if (!name.starts_with(StrCat(kJournalName, ".next"))) continue;
+    if (!name.starts_with(StrCat(kJournalName, ".next")) && name != ProbeName()) continue;
     if (Status status = files.Remove(Join(options.dir, name)); !status.ok()) return status;
   }
   const bool had_journal = has(kJournalName) || has(kOldJournalName);

@@ -319,6 +319,37 @@ TEST_F(TopicTest, AFailedSyncRefusesAllThatWaitedForIt) {
   EXPECT_EQ(observer_.news.back(), "disk ok");
 }
 
+TEST_F(TopicTest, ASyncThatGoesWellDoesNotSayThatWritesDo) {
+  options_.sync_timeout = milliseconds(1);
+  Open();
+  PublishOk({"1"});
+  files_.set_capacity(files_.total_bytes());
+  const uint64_t syncs = files_.syncs();
+  const uint64_t ticket = Publish("2");
+  ASSERT_TRUE(TurnUntil([&] { return publisher_.answered(ticket); }));
+  EXPECT_FALSE(publisher_.ok(ticket));
+  ASSERT_TRUE(TurnUntil([&] { return files_.syncs() > syncs; }));
+  Settle();
+  EXPECT_EQ(observer_.news.back(), "disk failing");
+  files_.set_capacity(1 << 20);
+  EXPECT_TRUE(TurnUntil([&] { return observer_.news.back() == "disk ok"; })) << "by itself";
+}
+
+TEST_F(TopicTest, AWriteThatGoesWellDoesNotSayThatSyncsDo) {
+  options_.durability = Durability::kFsync;
+  Open();
+  files_.set_fail_sync(true);
+  for (int i = 0; i < 3; ++i) {
+    const uint64_t ticket = Publish("1");
+    ASSERT_TRUE(TurnUntil([&] { return publisher_.answered(ticket); }));
+    EXPECT_FALSE(publisher_.ok(ticket));
+  }
+  EXPECT_EQ(std::count(observer_.news.begin(), observer_.news.end(), "disk failing"), 1);
+  EXPECT_THAT(observer_.news, testing::Not(Contains("disk ok")));
+  files_.set_fail_sync(false);
+  EXPECT_TRUE(TurnUntil([&] { return observer_.news.back() == "disk ok"; })) << "by itself";
+}
+
 TEST_F(TopicTest, InMemoryOkComesWithoutAWriteAndACleanStopKeepsAll) {
   options_.durability = Durability::kMemory;
   Open();
