@@ -80,7 +80,9 @@ std::string_view AlertText(int alert) {
   }
 }
 
-std::string_view VerifyText(long error) {
+}  // namespace
+
+std::string_view TlsVerifyText(long error) {
   switch (error) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
     case X509_V_ERR_CERT_NOT_YET_VALID:
@@ -101,8 +103,6 @@ std::string_view VerifyText(long error) {
       return X509_verify_cert_error_string(error);
   }
 }
-
-}  // namespace
 
 struct TlsFilter::Ends {
   std::string_view in;
@@ -247,7 +247,7 @@ Status TlsFilter::Failure(int result) const {
       return Status(code, "tls: client didn't provide a certificate");
     case SSL_R_CERTIFICATE_VERIFY_FAILED:
       return Status(code, StrCat("tls: failed to verify certificate: ",
-                                 VerifyText(SSL_get_verify_result(ssl_.get()))));
+                                 TlsVerifyText(SSL_get_verify_result(ssl_.get()))));
     case SSL_R_NO_SHARED_CIPHER:
       return Status(code, "tls: no cipher suite supported by both client and server");
     case SSL_R_UNSUPPORTED_PROTOCOL:

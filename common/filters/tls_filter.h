@@ -21,6 +21,9 @@ struct TlsSession {
   std::string peer_name;    // the common name of the peer's certificate; empty if it has none
 };
 
+// Go's words for why a certificate was not believed; `error` is OpenSSL's, X509_V_ERR_...
+std::string_view TlsVerifyText(long error);
+
 // TLS, as server or client by its context. Not ready before the handshake is done; who pushes it
 // sets the handshake a deadline.
 //

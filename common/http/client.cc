@@ -1,6 +1,9 @@
 #include "common/http/client.h"
 
 #include <httplib.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,6 +20,7 @@
 #include "common/event/address.h"
 #include "common/event/signal_watch.h"
 #include "common/event/unique_fd.h"
+#include "common/filters/tls_filter.h"
 #include "common/http/name_check.h"
 #include "common/strings.h"
 
@@ -94,6 +98,23 @@ std::string DialFailure(const Url& url, Duration limit) {
   }
   const Status status = SocketError(fd->get());
   return what + (status.ok() ? "connect: connection refused" : status.detail());
+}
+
+// httplib does not tell why a handshake has failed; OpenSSL has kept it.
+std::string HandshakeFailure() {
+  const unsigned long error = ERR_peek_error();
+  if (ERR_GET_REASON(error) == SSL_R_WRONG_VERSION_NUMBER) {
+    return "tls: first record does not look like a TLS handshake";
+  }
+  const char* const reason = ERR_reason_error_string(error);
+  return StrCat("tls: handshake failure", reason == nullptr ? "" : ": ",
+                reason == nullptr ? "" : reason);
+}
+
+// `error` is what OpenSSL says of the certificate; httplib compares the name by itself.
+std::string VerificationFailure(long error, std::string_view host) {
+  if (error == X509_V_OK) return StrCat("x509: certificate is not valid for ", host);
+  return std::string(TlsVerifyText(error));
 }
 
 std::string_view StatusText(int status) {
@@ -324,7 +345,9 @@ Result<Response> Client::AskOnce(const Call& call, std::string* location) {
   }
 
   std::unique_ptr<httplib::ClientImpl> client;
+  const httplib::SSLClient* tls_client = nullptr;
   if (url->is_tls) {
+    ERR_clear_error();  // of this thread: what is there after a failure is of this call
     auto tls = std::make_unique<httplib::SSLClient>(url->host, url->port, options_.tls.cert_file,
                                                     options_.tls.key_file);
     if (!options_.tls.ca_file.empty()) tls->set_ca_cert_path(options_.tls.ca_file);
@@ -332,6 +355,7 @@ Result<Response> Client::AskOnce(const Call& call, std::string* location) {
     if (options_.tls.min_version != 0 && tls->ssl_context() != nullptr) {
       SSL_CTX_set_min_proto_version(tls->ssl_context(), options_.tls.min_version);
     }
+    tls_client = tls.get();
     client = std::move(tls);
   } else {
     client = std::make_unique<httplib::ClientImpl>(url->host, url->port);
@@ -388,13 +412,14 @@ Result<Response> Client::AskOnce(const Call& call, std::string* location) {
       return call.Failed(Code::kTimeout,
                          StrCat("dial tcp ", JoinHostPort(url->host, url->port), ": i/o timeout"));
     case httplib::Error::Read:
-      return call.Failed(Code::kUnavailable, "EOF");
+      return call.Failed(Code::kUnavailable, "EOF, or an answer that is not HTTP");
     case httplib::Error::SSLConnection:
-      return call.Failed(Code::kUnavailable, "tls: handshake failure");
+      return call.Failed(Code::kUnavailable, HandshakeFailure());
     case httplib::Error::SSLLoadingCerts:
       return call.Failed(Code::kInvalid, "tls: cannot load " + options_.tls.ca_file);
     case httplib::Error::SSLServerVerification:
-      return call.Failed(Code::kUnavailable, "x509: certificate signed by unknown authority");
+      return call.Failed(Code::kUnavailable,
+                         VerificationFailure(tls_client->get_openssl_verify_result(), url->host));
     default:
       return call.Failed(Code::kUnavailable, httplib::to_string(result.error()));
   }

@@ -238,11 +238,14 @@ Status Daemon::StartTls() {
 
 // Connections keep the certificates they began with. Bad files change nothing.
 void Daemon::ReloadTls() {
+  if (!tls_.any()) NSQ_LOG(kInfo, "SIGHUP: nothing to read again without --tls-cert");
   if (!tls_.any() || stopping_) return;
   nsqd::ReloadTls(options_, *pool_, &workers_[0]->loop, [this](Result<TlsContexts> loaded) {
     if (!loaded.ok()) {
       NSQ_LOG(kError, "TLS: certificates not reloaded, the old ones stay - ",
-              loaded.status().detail());
+              loaded.status().detail(), " (cert ", options_.tls_cert, ", key ", options_.tls_key,
+              options_.tls_root_ca_file.empty() ? "" : ", authorities ", options_.tls_root_ca_file,
+              ")");
       return;
     }
     tls_ = *loaded;
@@ -289,6 +292,9 @@ Status Daemon::LoadTopics() {
   const auto fail = [](const Status& status) {
     return Status(status.code(), "failed to load metadata - " + status.detail());
   };
+  if (const Status status = CheckDataPathWritable(options_.data_path); !status.ok()) {
+    return Status(status.code(), "failed to persist metadata - " + status.detail());
+  }
   // What a message may be is what the log takes for one, not today's --max-msg-size.
   const Result<GoImport> imported =
       ImportGoDataPath(PosixFiles(), options_.data_path, WallNow(),

@@ -29,7 +29,9 @@ int Fatal(std::string_view text) {
 
 int CannotStart(const nsq::Status& status) {
   // By the time topics are loaded, the original calls itself instantiated.
-  if (status.detail().starts_with("failed to load metadata")) return Fatal(status.detail());
+  for (const std::string_view after : {"failed to load metadata", "failed to persist metadata"}) {
+    if (status.detail().starts_with(after)) return Fatal(status.detail());
+  }
   return Fatal("failed to instantiate nsqd - " + status.detail());
 }
 

@@ -33,7 +33,7 @@ std::string GoErrorText(int error_number) {
 
 Result<std::unique_ptr<DataPathLock>> DataPathLock::Take(const std::string& data_path) {
   const std::string dir = data_path.empty() ? "." : data_path;
-  UniqueFd fd(::open(dir.c_str(), O_RDONLY | O_CLOEXEC));
+  UniqueFd fd(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd.valid()) {
     const int error = errno;
     return Status(ErrnoStatus(error, "").code(),
@@ -46,6 +46,14 @@ Result<std::unique_ptr<DataPathLock>> DataPathLock::Take(const std::string& data
                                           " (possibly in use by another instance of nsqd)");
   }
   return std::unique_ptr<DataPathLock>(std::make_unique<HeldLock>(std::move(fd)));
+}
+
+Status CheckDataPathWritable(const std::string& data_path) {
+  const std::string dir = data_path.empty() ? "." : data_path;
+  if (::faccessat(AT_FDCWD, dir.c_str(), W_OK | X_OK, AT_EACCESS) == 0) return Status();
+  const int error = errno;
+  return Status(ErrnoStatus(error, "").code(),
+                "data-path " + dir + " is not writable: " + GoErrorText(error));
 }
 
 }  // namespace nsq::nsqd

@@ -59,4 +59,7 @@ class DataPathLock {
   virtual ~DataPathLock() = default;
 };
 
+// Whether this user may create topics in it. A full disk does not count: it has consumers.
+Status CheckDataPathWritable(const std::string& data_path);
+
 }  // namespace nsq::nsqd

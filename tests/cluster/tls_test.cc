@@ -285,8 +285,10 @@ TEST_P(TlsTest, OldConnectionsStayAndNewOnesGetTheNewCertificateAfterSighup) {
   // Bad ones change nothing.
   authority_.Write("server.pem", "rubbish");
   nsqd.process().Signal(SIGHUP);
-  EXPECT_EQ(nsqd.process().AwaitLogged("TLS: certificates not reloaded, the old ones stay - "),
-            "tls: failed to find any PEM data in certificate input");
+  EXPECT_EQ(
+      nsqd.process().AwaitLogged("TLS: certificates not reloaded, the old ones stay - "),
+      StrCat("tls: failed to find any PEM data in certificate input (cert ", server_.cert_file,
+             ", key ", server_.key_file, ", authorities ", authority_.ca_file(), ")"));
   EXPECT_EQ(Connect(nsqd, Trusting(successor)), "OK");
   EXPECT_EQ(old_client->Pub("t", "still"), "OK");
   EXPECT_EQ(nsqd.Stop(), 0);

@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <fstream>
 #include <functional>
 #include <string>
 #include <thread>
@@ -555,6 +557,26 @@ TEST_F(RealDiskTest, ADataPathIsTakenOnce) {
   EXPECT_TRUE(DataPathLock::Take(path_).ok());
   EXPECT_EQ(DataPathLock::Take(path_ + "/missing").status().detail(),
             "failed to lock data-path: open " + path_ + "/missing: no such file or directory");
+  const std::string file = path_ + "/file";
+  std::ofstream(file).put('x');
+  EXPECT_EQ(DataPathLock::Take(file).status().detail(),
+            "failed to lock data-path: open " + file + ": not a directory");
+  ::unlink(file.c_str());
+}
+
+TEST_F(RealDiskTest, WhoMayNotWriteToADataPathIsTold) {
+  EXPECT_TRUE(CheckDataPathWritable(path_).ok());
+  ASSERT_EQ(::chmod(path_.c_str(), 0555), 0);
+  const pid_t other = ::fork();
+  if (other == 0) {
+    if (::geteuid() == 0 && ::setuid(65534) != 0) ::_exit(2);  // root may write anywhere
+    const std::string detail = CheckDataPathWritable(path_).detail();
+    ::_exit(detail == "data-path " + path_ + " is not writable: permission denied" ? 0 : 1);
+  }
+  int status = -1;
+  ::waitpid(other, &status, 0);
+  EXPECT_EQ(status, 0);
+  ASSERT_EQ(::chmod(path_.c_str(), 0755), 0);
 }
 
 }  // namespace
