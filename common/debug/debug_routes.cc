@@ -168,9 +168,7 @@ class Profiles {
   void Finish(std::list<Waiting>::iterator at) {
     EventLoop& loop = at->exchange->loop();
     const Duration took = loop.Now() - at->since;
-    std::string text =
-        StrCat("CPU in ", FormatGoDuration(took), ", in ticks of ",
-               FormatGoDuration(seconds(1) / ::sysconf(_SC_CLK_TCK)), "; thread, CPU, name:\n");
+    std::string text = StrCat("CPU in ", FormatGoDuration(took), "; thread, CPU, name:\n");
     for (const auto& [id, thread] : ReadThreads()) {
       const auto before = at->before.find(id);
       const Duration cpu =

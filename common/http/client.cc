@@ -5,6 +5,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -214,6 +215,7 @@ class Client::Deadlines {
   }
 
   void Run() {
+    pthread_setname_np(pthread_self(), "http-deadlines");
     std::unique_lock<std::mutex> lock(mutex_);
     while (!stopping_) {
       if (sockets_.empty()) {
