@@ -33,8 +33,8 @@
 namespace nsq::nsqd {
 namespace {
 
-// A record of another nsqd's queue that says it is longer is damage.
-constexpr size_t kMaxImportedBytes = size_t{32} << 20;
+// A message of another nsqd's queue that says it is longer had better be followed by one.
+constexpr size_t kDoubtfulBytes = size_t{32} << 20;
 
 // For fdatasync, cold reads and unlinking: few, because they wait for one disk.
 constexpr size_t kDiskThreads = 4;
@@ -295,10 +295,9 @@ Status Daemon::LoadTopics() {
   if (const Status status = CheckDataPathWritable(options_.data_path); !status.ok()) {
     return Status(status.code(), "failed to persist metadata - " + status.detail());
   }
-  // What a message may be is what the log takes for one, not today's --max-msg-size.
   const Result<GoImport> imported =
       ImportGoDataPath(PosixFiles(), options_.data_path, WallNow(),
-                       static_cast<uint64_t>(options_.max_bytes_per_file), kMaxImportedBytes);
+                       static_cast<uint64_t>(options_.max_bytes_per_file), kDoubtfulBytes);
   if (!imported.ok()) {
     return Status(imported.status().code(),
                   "failed to import another nsqd's data - " + imported.status().detail());

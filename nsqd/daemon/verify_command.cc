@@ -17,7 +17,6 @@ namespace {
 
 constexpr size_t kBatchBytes = size_t{1} << 20;
 constexpr size_t kBatchMessages = 1000;
-constexpr uint64_t kLeastMaxRecordBytes = uint64_t{64} << 20;
 
 std::string Base64(std::string_view bytes) {
   constexpr std::string_view kDigits =
@@ -133,10 +132,8 @@ int VerifyDataPath(const Options& options, const std::string& salvage) {
         return sender.Add(record, due);
       };
     }
-    const Result<TopicReport> report = VerifyTopic(
-        PosixFiles(), TopicDir(options.data_path, name),
-        std::max<uint64_t>(2 * static_cast<uint64_t>(options.max_msg_size), kLeastMaxRecordBytes),
-        keep);
+    const Result<TopicReport> report =
+        VerifyTopic(PosixFiles(), TopicDir(options.data_path, name), keep);
     if (!report.ok()) return fail(report.status());
     if (Status status = sender.Flush(); !status.ok()) return fail(status);
     TopicReport named = *report;

@@ -29,9 +29,6 @@ constexpr Duration kProbeAfter = seconds(1);
 // must not be a million turns. Still never early.
 constexpr Duration kTimerGrain = milliseconds(1);
 
-// A record on the disk may be older than today's --max-msg-size.
-constexpr int64_t kLeastMaxRecordBytes = int64_t{64} << 20;
-
 Status Exiting() { return Status(Code::kUnavailable, "exiting"); }
 
 LogOptions MakeLogOptions(const Options& options, DiskRoom* room, std::string dir,
@@ -41,8 +38,6 @@ LogOptions MakeLogOptions(const Options& options, DiskRoom* room, std::string di
   log.dir = std::move(dir);
   log.durability = options.durability;
   log.segment_bytes = static_cast<uint64_t>(options.max_bytes_per_file);
-  log.max_record_bytes =
-      static_cast<uint64_t>(std::max(2 * options.max_msg_size, kLeastMaxRecordBytes));
   log.memory_messages = static_cast<uint64_t>(options.mem_queue_size);
   log.sync_every = static_cast<uint64_t>(options.sync_every);
   log.sync_timeout = options.sync_timeout;

@@ -236,13 +236,13 @@ struct Import {
   const std::string& data_path;
   WallTime now;
   uint64_t segment_bytes;
-  size_t max_body_bytes;
+  size_t doubtful_bytes;
   GoImport* report;
 
   // Copies a queue; what it had delivered before is unfinished in `state`, or all of it.
   Status Copy(const std::string& name, const Queue& queue, bool all, TopicWriter* to,
               ChannelState* state) const {
-    GoQueueReader reader(files, data_path, name, queue.numbers, max_body_bytes);
+    GoQueueReader reader(files, data_path, name, queue.numbers, doubtful_bytes);
     GoMessage message;
     while (reader.Next(&message)) {
       if (state != nullptr && (all || message.attempts > 0)) {
@@ -267,7 +267,7 @@ struct Import {
     std::vector<std::pair<uint64_t, std::string>> by_size;
     for (const auto& [channel, from] : topic.channels) {
       const GoQueueReader reader(files, data_path, name + ":" + channel, from.queue.numbers,
-                                 max_body_bytes);
+                                 doubtful_bytes);
       by_size.emplace_back(reader.bytes_left(), channel);
     }
     std::sort(by_size.begin(), by_size.end());
@@ -371,7 +371,7 @@ std::vector<std::string> ReadLines(Files& files, const std::string& path) {
 }  // namespace
 
 Result<GoImport> ImportGoDataPath(Files& files, const std::string& data_path, WallTime now,
-                                  uint64_t segment_bytes, size_t max_body_bytes) {
+                                  uint64_t segment_bytes, size_t doubtful_bytes) {
   const std::string path = data_path.empty() ? "." : data_path;
   GoImport report;
   Result<std::vector<std::string>> names = files.List(path);
@@ -407,7 +407,7 @@ Result<GoImport> ImportGoDataPath(Files& files, const std::string& data_path, Wa
   NSQ_LOG(kInfo, "IMPORT(", path, "): taking over ", found.topics.size() - report.left.size(),
           " topics of another nsqd");
   report.any = true;
-  const Import import{files, path, now, segment_bytes, max_body_bytes, &report};
+  const Import import{files, path, now, segment_bytes, doubtful_bytes, &report};
   if (Status status = import.MakeTopics(found); !status.ok()) return status;
 
   report.kept_in = AsideName(files, path, *names);

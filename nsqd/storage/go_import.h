@@ -36,6 +36,6 @@ struct GoImport {
 // last; then those of the topic that no channel had seen. That channel is a cursor before its
 // messages and costs no memory; what others had is unfinished in them.
 Result<GoImport> ImportGoDataPath(Files& files, const std::string& data_path, WallTime now,
-                                  uint64_t segment_bytes, size_t max_body_bytes);
+                                  uint64_t segment_bytes, size_t doubtful_bytes);
 
 }  // namespace nsq::nsqd

@@ -84,11 +84,11 @@ std::optional<GoQueueFile> ParseGoQueueFile(std::string_view name) {
 }
 
 GoQueueReader::GoQueueReader(Files& files, const std::string& dir, std::string queue,
-                             std::vector<uint64_t> numbers, size_t max_body_bytes)
+                             std::vector<uint64_t> numbers, size_t doubtful_bytes)
     : files_(files),
       dir_(dir),
       queue_(std::move(queue)),
-      max_body_bytes_(max_body_bytes),
+      doubtful_bytes_(doubtful_bytes),
       numbers_(std::move(numbers)) {
   const std::optional<Meta> meta = ReadMeta(files, dir + "/" + queue_ + ".diskqueue.meta.dat");
   if (meta) {
@@ -140,18 +140,29 @@ std::span<const std::byte> GoQueueReader::Peek(uint64_t at, size_t want) {
   return std::span(window_).subspan(from, std::min(want, window_.size() - from));
 }
 
-// Whether a message begins there that is there whole.
-bool GoQueueReader::MessageAt(uint64_t at, size_t* size_bytes) {
+// Whether what begins there looks like a message that ends within the file.
+bool GoQueueReader::HeadAt(uint64_t at, size_t* size_bytes) {
   const std::span<const std::byte> head = Peek(at, kSizeBytes + kHeadBytes);
   if (head.size() < kSizeBytes + kHeadBytes) return false;
   const size_t size = LoadBig<uint32_t>(head.data());
   *size_bytes = kSizeBytes + size;
-  if (size <= kHeadBytes || size - kHeadBytes > max_body_bytes_ || *size_bytes > size_bytes_ - at ||
+  if (size <= kHeadBytes || *size_bytes > size_bytes_ - at ||
       LoadBig<int64_t>(head.data() + kSizeBytes) <= 0) {
     return false;
   }
   const auto id = head.subspan(kSizeBytes + 10, 16);
-  return std::all_of(id.begin(), id.end(), IsHex) && Peek(at, *size_bytes).size() == *size_bytes;
+  return std::all_of(id.begin(), id.end(), IsHex);
+}
+
+bool GoQueueReader::MessageAt(uint64_t at, size_t* size_bytes) {
+  if (!HeadAt(at, size_bytes)) return false;
+  const uint64_t end = at + *size_bytes;
+  size_t next_bytes = 0;
+  if (*size_bytes - kSizeBytes - kHeadBytes > doubtful_bytes_ && end < size_bytes_ &&
+      !HeadAt(end, &next_bytes)) {
+    return false;
+  }
+  return Peek(at, *size_bytes).size() == *size_bytes;
 }
 
 void GoQueueReader::SkipDamage() {

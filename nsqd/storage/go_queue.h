@@ -44,9 +44,10 @@ std::optional<GoQueueFile> ParseGoQueueFile(std::string_view name);
 // Home: its owner's; blocks on the disk.
 class GoQueueReader {
  public:
-  // `numbers`: of its files, in order. `max_body_bytes`: larger ones are damage.
+  // `numbers`: of its files, in order. `doubtful_bytes`: of a body; one that claims to be
+  // larger is believed only if what follows is a message, too, or the end: there is no checksum.
   GoQueueReader(Files& files, const std::string& dir, std::string queue,
-                std::vector<uint64_t> numbers, size_t max_body_bytes);
+                std::vector<uint64_t> numbers, size_t doubtful_bytes);
 
   // False at the end.
   bool Next(GoMessage* message);
@@ -61,13 +62,14 @@ class GoQueueReader {
   bool OpenNext();
   // Bytes at offset_ + `at`, as many as there are, `want` at most.
   std::span<const std::byte> Peek(uint64_t at, size_t want);
+  bool HeadAt(uint64_t at, size_t* size_bytes);
   bool MessageAt(uint64_t at, size_t* size_bytes);
   void SkipDamage();
 
   Files& files_;
   const std::string dir_;
   const std::string queue_;
-  const size_t max_body_bytes_;
+  const size_t doubtful_bytes_;
   std::vector<uint64_t> numbers_;
   size_t next_number_ = 0;
   uint64_t first_offset_ = 0;

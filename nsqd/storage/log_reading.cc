@@ -117,7 +117,7 @@ bool SegmentedLog::StartRead(Sequence sequence) {
   job->segment = segment->first;
   job->from = from;
   job->target = sequence;
-  job->limits = {segment->size_bytes, segment->end, options_.max_record_bytes, segment->sparse};
+  job->limits = {segment->size_bytes, segment->end, segment->sparse};
   pool_.Submit(std::move(job), &loop_);
   return true;
 }

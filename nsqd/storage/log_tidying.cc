@@ -141,11 +141,10 @@ void SegmentedLog::SubmitCopy(size_t from, size_t to, bool everything) {
   for (size_t i = from; i < to; ++i) {
     Segment& segment = *segments_[i];
     segment.copying = true;
-    copy.sources.push_back(
-        {segment.first,
-         segment.end,
-         {segment.size_bytes, segment.end, options_.max_record_bytes, segment.sparse},
-         segment.index});
+    copy.sources.push_back({segment.first,
+                            segment.end,
+                            {segment.size_bytes, segment.end, segment.sparse},
+                            segment.index});
     if (!everything) listener_->ListWanted({segment.first, segment.end}, &copy.wanted);
   }
   copying_ = true;

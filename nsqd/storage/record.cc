@@ -40,12 +40,11 @@ void EncodeRecord(const Record& record, std::byte* to) {
   StoreLittle(to + 4, Checksum(to + 8, size - 8, size));
 }
 
-Status DecodeRecord(std::span<const std::byte> bytes, size_t max_bytes, Record* record,
-                    size_t* size_bytes) {
+Status DecodeRecord(std::span<const std::byte> bytes, Record* record, size_t* size_bytes) {
   *size_bytes = 0;
   if (bytes.size() < 4) return Status(Code::kNotFound, "record: no size yet");
   const size_t size = LoadLittle<uint32_t>(bytes.data());
-  if (size <= kRecordHeaderBytes || size > max_bytes) {
+  if (size <= kRecordHeaderBytes) {
     return Status(Code::kCorrupt, "record: impossible size");
   }
   *size_bytes = size;
@@ -77,6 +76,11 @@ Record ViewRecord(const std::byte* at) {
   record.body = {reinterpret_cast<const char*>(rest + extension),
                  size - kRecordHeaderBytes - extension};
   return record;
+}
+
+bool IsWholeButForItsSize(std::span<const std::byte> bytes) {
+  const uint32_t size = static_cast<uint32_t>(bytes.size());
+  return LoadLittle<uint32_t>(bytes.data() + 4) == Checksum(bytes.data() + 8, size - 8, size);
 }
 
 }  // namespace nsq::nsqd

@@ -43,12 +43,14 @@ void EncodeRecord(const Record& record, std::byte* to);
 // Reads the record at the front of `bytes`, whose body then points into `bytes`.
 //   kOk        *size_bytes is the record's size
 //   kNotFound  `bytes` ends before the record does; *size_bytes is what it takes, 0 if not known
-//   kCorrupt   the size is impossible (less than a header, more than `max_bytes`) or the checksum
-//              does not match
-Status DecodeRecord(std::span<const std::byte> bytes, size_t max_bytes, Record* record,
-                    size_t* size_bytes);
+//   kCorrupt   the size is less than a header's or the checksum does not match
+// There is no largest size: what --max-msg-size was when a record was written is not known.
+Status DecodeRecord(std::span<const std::byte> bytes, Record* record, size_t* size_bytes);
 
 // The same for bytes that have been checked before: no checksum, no error.
 Record ViewRecord(const std::byte* at);
+
+// Whether `bytes`, more than a header, are one whole record but for the size it gives itself.
+bool IsWholeButForItsSize(std::span<const std::byte> bytes);
 
 }  // namespace nsq::nsqd

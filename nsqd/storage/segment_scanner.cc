@@ -69,8 +69,7 @@ Status SegmentScanner::ReadRecord(uint64_t offset, Record* record, size_t* size_
   if (offset < loaded_at_ || offset >= loaded_at_ + loaded_) Load(offset, kBlockBytes);
   const auto decode = [&] {
     const size_t at = static_cast<size_t>(offset - loaded_at_);
-    return DecodeRecord({buffer_.get() + at, loaded_ - at}, limits_.max_record_bytes, record,
-                        size_bytes);
+    return DecodeRecord({buffer_.get() + at, loaded_ - at}, record, size_bytes);
   };
   Status status = decode();
   if (status.code() == Code::kNotFound && offset != loaded_at_) {
@@ -101,9 +100,8 @@ DamagedStretch SegmentScanner::Resync() {
     const Sequence sequence{LoadLittle<uint64_t>(bytes + 8)};
     // What was there cannot have been more than its bytes could hold.
     const uint64_t most = (at - damage.offset) / kSmallestRecord;
-    if (size < kSmallestRecord || size > limits_.max_record_bytes ||
-        size > limits_.file_bytes - at || sequence < next_ || sequence >= limits_.end ||
-        (!limits_.sparse && sequence - next_ > most)) {
+    if (size < kSmallestRecord || size > limits_.file_bytes - at || sequence < next_ ||
+        sequence >= limits_.end || (!limits_.sparse && sequence - next_ > most)) {
       continue;
     }
     Record record;
@@ -127,10 +125,11 @@ DamagedStretch SegmentScanner::Resync() {
 // The good records from offset_ on, as far as the buffer goes; there is at least one.
 std::shared_ptr<Chunk> SegmentScanner::TakeRun() {
   // The run takes the buffer with it, so it had better begin with the run.
-  if (loaded_at_ != offset_) {
-    size_t first_bytes = LoadLittle<uint32_t>(buffer_.get() + (offset_ - loaded_at_));
-    Load(offset_, std::max(first_bytes, kBlockBytes));
-  }
+  const size_t first_bytes = LoadLittle<uint32_t>(buffer_.get() + (offset_ - loaded_at_));
+  const size_t enough = std::max<size_t>(first_bytes, kBlockBytes);
+  // Nor be one that a damaged size had made large: it is kept while the run is.
+  if (capacity_ > enough) capacity_ = 0;
+  if (loaded_at_ != offset_ || capacity_ == 0) Load(offset_, enough);
   std::vector<uint32_t> offsets;
   std::vector<Sequence> sequences;
   size_t at = 0;
@@ -138,9 +137,7 @@ std::shared_ptr<Chunk> SegmentScanner::TakeRun() {
   while (at < loaded_ && next < limits_.end) {
     Record record;
     size_t size_bytes = 0;
-    const Status status = DecodeRecord({buffer_.get() + at, loaded_ - at}, limits_.max_record_bytes,
-                                       &record, &size_bytes);
-    if (!status.ok()) break;
+    if (!DecodeRecord({buffer_.get() + at, loaded_ - at}, &record, &size_bytes).ok()) break;
     if (limits_.sparse ? record.sequence < next || record.sequence >= limits_.end
                        : record.sequence != next) {
       break;

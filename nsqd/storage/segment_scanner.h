@@ -40,8 +40,7 @@ class SegmentScanner {
   struct Limits {
     uint64_t file_bytes = 0;  // read no further
     Sequence end;             // records from here on are not this segment's: they were refused
-    uint64_t max_record_bytes = 0;
-    bool sparse = false;  // its sequences need not count by one
+    bool sparse = false;      // its sequences need not count by one
   };
 
   // At `offset` the record of `next` begins, or the file's end is.

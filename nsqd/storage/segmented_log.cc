@@ -9,6 +9,7 @@
 #include "common/event/event_loop.h"
 #include "common/event/timer.h"
 #include "common/log.h"
+#include "nsqd/storage/bytes.h"
 #include "nsqd/storage/chunk.h"
 #include "nsqd/storage/log_jobs.h"
 #include "nsqd/storage/segment.h"
@@ -21,17 +22,41 @@ namespace {
 
 constexpr size_t kFirstChunkBytes = 4096;
 constexpr Sequence kNoEnd{kSequenceMask};
+constexpr size_t kSequenceOffset = 8;  // in a record
+
+// Whether the file's last record is whole, but a flipped bit makes its size more than there is.
+bool OnlyItsSizeIsWrong(const ReadFile& file, const DamagedStretch& stretch) {
+  if (stretch.size_bytes <= kRecordHeaderBytes) return false;
+  std::vector<std::byte> bytes(static_cast<size_t>(stretch.size_bytes));
+  const Result<size_t> read = file.ReadAt(stretch.offset, bytes);
+  return read.ok() && *read == bytes.size() && IsWholeButForItsSize(bytes);
+}
+
+// Whether what is there of a record's sequence is that, or zeros where a page is missing.
+bool MayBeginWith(std::span<const std::byte> head, Sequence sequence) {
+  std::array<std::byte, sizeof sequence.value> expected{};
+  StoreLittle(expected.data(), sequence.value);
+  bool missing = false;
+  for (size_t i = 0; i < expected.size() && kSequenceOffset + i < head.size(); ++i) {
+    const std::byte b = head[kSequenceOffset + i];
+    missing = missing || b != expected[i];
+    if (missing && b != std::byte{0}) return false;
+  }
+  return true;
+}
 
 // What a write that was cut short, or a file that grew before its data, leaves behind.
-bool IsTornWrite(const ReadFile& file, const DamagedStretch& torn, uint64_t max_record_bytes) {
+bool IsTornWrite(const ReadFile& file, const DamagedStretch& torn) {
   std::array<std::byte, kRecordHeaderBytes> head{};
   const Result<size_t> read = file.ReadAt(torn.offset, head);
   if (!read.ok()) return false;
   Record record;
   size_t size_bytes = 0;
-  const Status status = DecodeRecord({head.data(), *read}, max_record_bytes, &record, &size_bytes);
+  const Status status = DecodeRecord({head.data(), *read}, &record, &size_bytes);
   if (status.code() == Code::kNotFound && size_bytes == 0) return true;
-  if (status.code() == Code::kNotFound && size_bytes > torn.size_bytes) return true;
+  if (status.code() == Code::kNotFound && size_bytes > torn.size_bytes) {
+    return MayBeginWith({head.data(), *read}, torn.lost.begin) && !OnlyItsSizeIsWrong(file, torn);
+  }
 
   std::vector<std::byte> bytes(SegmentScanner::kBlockBytes);
   for (uint64_t done = 0; done < torn.size_bytes;) {
@@ -188,12 +213,11 @@ Status SegmentedLog::RecoverNewest() {
     newest.end = synced.sequence;
     newest.Remember({synced.sequence, synced.offset});
   }
-  SegmentScanner scanner(**file, from.offset, from.sequence,
-                         {newest.size_bytes, kNoEnd, options_.max_record_bytes});
+  SegmentScanner scanner(**file, from.offset, from.sequence, {newest.size_bytes, kNoEnd});
   ScannedBlock block;
   while (scanner.Next(&block)) {
     if (block.damage && block.damage->to_file_end) {
-      if (!IsTornWrite(**file, *block.damage, options_.max_record_bytes)) {
+      if (!IsTornWrite(**file, *block.damage)) {
         SetAside(files_, options_.dir, newest.first, **file, *block.damage);
         CountDamage(newest, *block.damage);
       }

@@ -49,7 +49,6 @@ struct LogOptions {
   std::string dir;  // empty: memory only (#ephemeral)
   Durability durability = Durability::kOs;
   uint64_t segment_bytes = 100 << 20;  // --max-bytes-per-file: a segment is sealed past this
-  uint64_t max_record_bytes = 0;       // larger sizes in a file are damage
   uint64_t memory_messages = 10000;    // --mem-queue-size: kept in memory beyond what is needed
   uint64_t sync_every = 2500;          // --sync-every, messages; kOs only
   Duration sync_timeout = seconds(2);  // --sync-timeout

@@ -18,11 +18,8 @@ constexpr Sequence kNoEnd{kSequenceMask};
 
 class Verifier {
  public:
-  Verifier(Files& files, std::string dir, uint64_t max_record_bytes, const Salvage& salvage)
-      : files_(files),
-        dir_(std::move(dir)),
-        max_record_bytes_(max_record_bytes),
-        salvage_(salvage) {}
+  Verifier(Files& files, std::string dir, const Salvage& salvage)
+      : files_(files), dir_(std::move(dir)), salvage_(salvage) {}
 
   Result<TopicReport> Run() {
     const Result<std::vector<std::string>> names = files_.List(dir_);
@@ -112,8 +109,7 @@ class Verifier {
     const bool sparse = decoded.ok() && header.sparse;
     if (sparse) end = std::min(end, header.end);
 
-    SegmentScanner scanner(**file, kSegmentHeaderBytes, first,
-                           {*size, end, max_record_bytes_, sparse});
+    SegmentScanner scanner(**file, kSegmentHeaderBytes, first, {*size, end, sparse});
     ScannedBlock block;
     while (scanner.Next(&block)) {
       if (block.damage) NoteDamage(name, *block.damage, newest, sparse);
@@ -163,19 +159,17 @@ class Verifier {
 
   Files& files_;
   const std::string dir_;
-  const uint64_t max_record_bytes_;
   const Salvage& salvage_;
   TopicReport report_;
   TopicState state_;
-  bool known_ = true;  // what was finished
+  bool known_ = true;   // what was finished
   std::vector<uint64_t> found_;
 };
 
 }  // namespace
 
-Result<TopicReport> VerifyTopic(Files& files, const std::string& dir, uint64_t max_record_bytes,
-                                const Salvage& salvage) {
-  return Verifier(files, dir, max_record_bytes, salvage).Run();
+Result<TopicReport> VerifyTopic(Files& files, const std::string& dir, const Salvage& salvage) {
+  return Verifier(files, dir, salvage).Run();
 }
 
 }  // namespace nsq::nsqd

@@ -37,7 +37,6 @@ struct TopicReport {
 // epoch, says not before when. An error ends it all.
 using Salvage = std::function<Status(const Record& record, WallTime due)>;
 
-Result<TopicReport> VerifyTopic(Files& files, const std::string& dir, uint64_t max_record_bytes,
-                                const Salvage& salvage);
+Result<TopicReport> VerifyTopic(Files& files, const std::string& dir, const Salvage& salvage);
 
 }  // namespace nsq::nsqd

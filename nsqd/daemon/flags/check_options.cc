@@ -15,6 +15,8 @@ namespace {
 
 // No message, file or memory is larger, and it may be multiplied and added to.
 constexpr int64_t kMaxBytes = int64_t{1} << 48;
+// A frame's size is 32 bits with a sign, in front of type, timestamp, attempts and id.
+constexpr int64_t kMaxMessageBytes = std::numeric_limits<int32_t>::max() - 64;
 constexpr int64_t kMaxLoops = 256;  // more than that is a mistyped port
 
 Status Invalid(std::string detail) { return Status(Code::kInvalid, std::move(detail)); }
@@ -162,7 +164,7 @@ Result<Options> CheckOptions(const Config& config) {
 
   options.msg_timeout = config.Time("msg-timeout");
   options.max_msg_timeout = config.Time("max-msg-timeout");
-  options.max_msg_size = Bytes(config, "max-msg-size");
+  options.max_msg_size = std::min(Bytes(config, "max-msg-size"), kMaxMessageBytes);
   options.max_body_size = Bytes(config, "max-body-size");
   options.max_req_timeout = config.Time("max-req-timeout");
   options.max_defer_timeout = config.Time("max-defer-timeout");

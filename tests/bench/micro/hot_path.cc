@@ -74,7 +74,6 @@ class Queue : public HotPath, private nsqd::SegmentedLog::Listener, private nsqd
   explicit Queue(bool deliver) : deliver_(deliver) {
     nsqd::LogOptions options;
     options.dir = dir_.path() + "/topic";
-    options.max_record_bytes = 1 << 20;
     options.sync_every = UINT64_MAX;
     options.sync_timeout = seconds(3600);
     budget_.limit_bytes = 64 << 20;

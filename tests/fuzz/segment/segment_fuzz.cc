@@ -35,8 +35,7 @@ void Scan(std::span<const std::byte> bytes, bool sparse) {
   const bool good_header = DecodeSegmentHeader(bytes, &header).ok();
   const Sequence first = good_header ? header.first : Sequence{1000};
   const BytesFile file(bytes);
-  SegmentScanner scanner(file, kSegmentHeaderBytes, first,
-                         {bytes.size(), {kSequenceMask}, 1 << 16, sparse});
+  SegmentScanner scanner(file, kSegmentHeaderBytes, first, {bytes.size(), {kSequenceMask}, sparse});
   ScannedBlock block;
   uint64_t offset = kSegmentHeaderBytes;
   Sequence next = first;

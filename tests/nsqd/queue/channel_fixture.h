@@ -21,7 +21,6 @@ class ChannelTest : public testing::Test, private SegmentedLog::Listener {
  protected:
   ChannelTest() {
     log_options_.dir = "t";
-    log_options_.max_record_bytes = 1 << 20;
     log_options_.sync_timeout = seconds(3600);
     budget_.limit_bytes = 64 << 20;
     Open();

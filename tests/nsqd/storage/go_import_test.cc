@@ -66,7 +66,6 @@ class GoImportTest : public testing::Test, public SegmentedLog::Listener {
   Content Open(const std::string& name) {
     LogOptions options;
     options.dir = "d/" + name + ".topic";
-    options.max_record_bytes = 1 << 20;
     auto opened = OpenTopic(loop_, *pool_, files_, &budget_, options, kNow, this);
     EXPECT_TRUE(opened.ok()) << opened.status().ToString();
     Content content;
@@ -123,6 +122,29 @@ void FillSmall(const std::function<void(const std::string&, const std::string&)>
   put("t.diskqueue.000003.dat", GoRecord("topic 1") + GoRecord("topic 2"));
   put("t:a.diskqueue.000000.dat", GoRecord("a 1", 3));
   put("t:b.diskqueue.000000.dat", GoRecord("b 1") + GoRecord("b 2", 1) + GoRecord("b 3"));
+}
+
+// There is no checksum: a large message is believed if what is behind it makes sense.
+TEST_F(GoImportTest, AMessageOfAnySizeComesAlong) {
+  const std::string large((1 << 20) + 1, 'x');
+  Put("nsqd.dat", R"({"topics":[{"name":"t","paused":false,"channels":[]}],"version":"1.3.0"})");
+  Put("t.diskqueue.000000.dat", GoRecord(large) + GoRecord("small") + GoRecord(large));
+  const Result<GoImport> imported = Import();
+  ASSERT_TRUE(imported.ok()) << imported.status().ToString();
+  EXPECT_EQ(imported->damaged_bytes, 0u);
+  EXPECT_TRUE(Open("t").topic == (Bodies{large, "small", large}));
+}
+
+TEST_F(GoImportTest, ADamagedSizeThatIsLargeTakesOnlyItsMessage) {
+  const std::string half(600 << 10, 'x');
+  std::string damaged = GoRecord("damaged");
+  damaged[1] ^= 0x10;  // 1 MiB more
+  Put("nsqd.dat", R"({"topics":[{"name":"t","paused":false,"channels":[]}],"version":"1.3.0"})");
+  Put("t.diskqueue.000000.dat", damaged + GoRecord(half) + GoRecord(half) + GoRecord("last"));
+  const Result<GoImport> imported = Import();
+  ASSERT_TRUE(imported.ok()) << imported.status().ToString();
+  EXPECT_EQ(imported->damaged_stretches, 1u);
+  EXPECT_TRUE(Open("t").topic == (Bodies{half, half, "last"}));
 }
 
 TEST_F(GoImportTest, TopicsChannelsPausesAndMessagesComeAlong) {

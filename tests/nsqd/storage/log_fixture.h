@@ -24,7 +24,6 @@ class LogTest : public testing::Test, public SegmentedLog::Listener {
     SetLogLevel(LogLevel::kFatal);  // thousands of faults
     files_.AddDir("t");
     options_.dir = "t";
-    options_.max_record_bytes = 1 << 20;
     options_.sync_timeout = seconds(3600);  // no syncs by the clock
     budget_.limit_bytes = 64 << 20;
   }

@@ -95,6 +95,29 @@ TEST_F(SegmentedLogTest, ARecordLargerThanAnyChunkIsRead) {
   ExpectAll(kFirst + 3, kFirst + 6, 10);
 }
 
+// --max-msg-size may have been larger when it was written.
+TEST_F(SegmentedLogTest, ARecordOfAnySizeIsRead) {
+  constexpr size_t kLarge = (size_t{66} << 20) + 1;
+  options_.segment_bytes = 140 << 20;
+  Open();
+  ASSERT_TRUE(Publish(1).ok());
+  ASSERT_TRUE(Publish(2, kLarge).ok());
+  ASSERT_TRUE(Publish(1).ok());
+  for (const bool sealed : {false, true}) {
+    if (sealed) {
+      ASSERT_TRUE(Publish(1, kLarge).ok());
+      ASSERT_TRUE(Publish(1).ok());
+      ASSERT_EQ(log_->segments(), 2u);
+    }
+    Reopen();
+    EXPECT_EQ(Read(kFirst), Body(kFirst));
+    EXPECT_TRUE(Read(kFirst + 1) == Body(kFirst + 1, kLarge));
+    EXPECT_TRUE(Read(kFirst + 2) == Body(kFirst + 2, kLarge));
+    EXPECT_EQ(Read(kFirst + 3), Body(kFirst + 3));
+    EXPECT_EQ(log_->damage().bytes, 0u);
+  }
+}
+
 TEST_F(SegmentedLogTest, AJumpIsAGap) {
   Open();
   ASSERT_TRUE(Publish(10).ok());

@@ -37,7 +37,6 @@ class TopicStoreTest : public testing::Test, public SegmentedLog::Listener {
     files_.Clear();
     files_.AddDir("data");
     options_.dir = TopicDir("data", "orders");
-    options_.max_record_bytes = 1 << 20;
     options_.sync_timeout = seconds(3600);
   }
 

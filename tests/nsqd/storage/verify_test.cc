@@ -28,7 +28,6 @@ class VerifyTest : public testing::Test, public SegmentedLog::Listener {
     LogOptions options;
     options.dir = "d/t.topic";
     options.segment_bytes = 600;
-    options.max_record_bytes = 1 << 16;
     auto topic = OpenTopic(loop_, *pool_, files_, &budget_, options, kNow, this);
     EXPECT_TRUE(topic.ok());
     Journal& journal = *topic->journal;
@@ -54,7 +53,7 @@ class VerifyTest : public testing::Test, public SegmentedLog::Listener {
     salvaged_.clear();
     const auto changes = files_.changes();
     const Result<TopicReport> report =
-        VerifyTopic(files_, "d/t.topic", 1 << 16, [this](const Record& record, WallTime) {
+        VerifyTopic(files_, "d/t.topic", [this](const Record& record, WallTime) {
           salvaged_.emplace_back(record.body);
           return Status();
         });
