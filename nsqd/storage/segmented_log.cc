@@ -125,9 +125,7 @@ Status SegmentedLog::Recover() {
     Segment& segment = *segments_[i];
     const Sequence next = segments_[i + 1]->first;
     segment.sealed = true;
-    // Died after a copy got its name and before all it was made of was removed: what is left is as
-    // good as the copy.
-    segment.end = segment.sparse ? std::min(segment.end, next) : next;
+    if (!segment.sparse) segment.end = next;
   }
   if (Status status = RecoverNewest(); !status.ok()) return status;
   // `appended_` is already past the name of a segment that was never filled.
@@ -183,6 +181,14 @@ Status SegmentedLog::FindSegments() {
     }
     const std::optional<Sequence> first = ParseSegmentName(name);
     if (!first) continue;
+    if (!segments_.empty() && segments_.back()->sparse && *first < segments_.back()->end) {
+      // Died after a copy got its name and before all it was made of was removed. They may have
+      // gone in any order: what all of them had that is wanted is in the copy alone.
+      if (const Status status = files_.Remove(PathOf(*first)); !status.ok()) {
+        NSQ_LOG(kWarn, "LOG: ", status.detail());
+      }
+      continue;
+    }
     Result<std::unique_ptr<Segment>> segment = CheckFile(*first);
     if (segment.status().code() == Code::kNotFound) continue;  // was being removed
     if (!segment.ok()) return segment.status();

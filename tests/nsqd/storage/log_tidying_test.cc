@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <map>
 #include <random>
 #include <set>
 #include <string>
@@ -100,6 +101,46 @@ TEST_F(LogTidyingTest, WhatIsKeptIsThereAfterAKillAndAfterAPowerCut) {
     EXPECT_EQ(log_->damage().records, 0u);
     TidyAll();
     ExpectKept();
+  }
+}
+
+// Several threads remove them, and a file system may forget removals in any order.
+TEST_F(LogTidyingTest, OfWhatACopyWasMadeOfAnyMayBeLeft) {
+  options_.segment_bytes = 1000;
+  Open();
+  PublishMany(4);
+  for (Sequence s = kFirst; s < log_->appended(); s = s + 10) kept_.insert(s);
+  passed_ = log_->appended();
+  ASSERT_TRUE(Publish(1, 100).ok());
+  std::map<std::string, std::vector<std::byte>> sources;
+  for (const std::string& path : files_.Paths()) sources[path] = files_.Contents(path);
+  TidyAll();
+  log_.reset();
+  DrainPool();
+  std::map<std::string, std::vector<std::byte>> copied;
+  for (const std::string& path : files_.Paths()) {
+    copied[path] = files_.Contents(path);
+    sources.erase(path);
+  }
+  ASSERT_EQ(copied.size(), 2u);
+  ASSERT_EQ(sources.size(), 3u);
+  const Sequence end = passed_ + 1;
+  for (unsigned left = 0; left < 1u << sources.size(); ++left) {
+    SCOPED_TRACE(left);
+    log_.reset();
+    files_.Clear();
+    files_.AddDir("t");
+    for (const auto& [path, bytes] : copied) files_.SetContents(path, bytes);
+    unsigned bit = 1;
+    for (const auto& [path, bytes] : sources) {
+      if (left & bit) files_.SetContents(path, bytes);
+      bit <<= 1;
+    }
+    Open();
+    EXPECT_EQ(log_->appended(), end);
+    ExpectKept();
+    EXPECT_EQ(files_.Paths().size(), copied.size());
+    EXPECT_EQ(log_->damage().bytes, 0u);
   }
 }
 
