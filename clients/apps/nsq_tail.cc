@@ -6,10 +6,13 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <condition_variable>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <mutex>
 #include <random>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -60,22 +63,29 @@ class Printer {
   Printer(std::string prefix, int64_t limit, Quit* quit)
       : prefix_(std::move(prefix)), limit_(limit), quit_(quit) {}
 
-  Outcome Print(const Message& message) {
+  Outcome Print(const Message& message, const std::stop_token& stop) {
     // One more than was asked for, or after the end: somebody else's.
-    if (quit_->asked() || (limit_ > 0 && shown_ >= limit_)) {
-      return Outcome::Requeue(std::chrono::seconds(0), Penalty::kNone);
-    }
+    if (quit_->asked() || (limit_ > 0 && shown_ >= limit_)) return GiveBack(stop);
     line_.assign(prefix_).append(message.body()).push_back('\n');
     if (!WriteAll(STDOUT_FILENO, line_)) {
       LogText(StrCat("ERROR: failed to write to os.Stdout - write /dev/stdout: ", Reason(errno)));
       quit_->Now(1);
-      return Outcome::Requeue(std::chrono::seconds(0), Penalty::kNone);
+      return GiveBack(stop);
     }
     if (++shown_ == limit_) quit_->Now(0);
     return Outcome::Finish();
   }
 
  private:
+  // Once the consumer takes no more. Before that it would come again at once, and again, until the
+  // library finishes it for its many attempts.
+  static Outcome GiveBack(const std::stop_token& stop) {
+    std::mutex mutex;
+    std::unique_lock<std::mutex> lock(mutex);
+    std::condition_variable_any().wait(lock, stop, [] { return false; });
+    return Outcome::Requeue(std::chrono::seconds(0), Penalty::kNone);
+  }
+
   const std::string prefix_;
   const int64_t limit_;  // 0: none
   Quit* const quit_;
@@ -111,8 +121,8 @@ int Run(const Config& config, Quit* quit) {
         config.Bool("print-topic") ? topic + " | " : std::string(), limit, quit));
     consumers.push_back(std::move(*consumer));
     const auto started = consumers.back().Start(
-        [printer = printers.back().get()](Message& message, const std::stop_token&) {
-          return printer->Print(message);
+        [printer = printers.back().get()](Message& message, const std::stop_token& stop) {
+          return printer->Print(message, stop);
         });
     if (!started) return Failed(started.error().detail);
   }

@@ -71,7 +71,8 @@ TEST_F(NsqTailTest, AFullDiskEndsItAndFinishesNothing) {
   EXPECT_EQ(tool.Wait(), 1);
   EXPECT_TRUE(tool.AwaitErr(
       "ERROR: failed to write to os.Stdout - write /dev/stdout: no space left on device"));
-  EXPECT_TRUE(cluster::Eventually([&] { return nsqd.Stats("t").of("c").depth == 1; }));
+  EXPECT_TRUE(cluster::Eventually([&] { return nsqd.Stats("t").of("c").depth == 1; }))
+      << nsqd.Get("/stats?format=json").body;
 }
 
 TEST_F(NsqTailTest, Refusals) {
