@@ -102,7 +102,7 @@ size_t SessionV1::OnMagic(std::string_view data, Buffer* out) {
     return magic.size();
   }
   AppendLookupFrame("E_BAD_PROTOCOL", out);
-  NSQ_LOG(kError, "client(", remote_address_, ") bad protocol magic '", magic, "'");
+  NSQ_LOG(kError, "client(", remote_address_, ") bad protocol magic ", DescribeMagic(magic));
   state_ = State::kEnded;
   return data.size();
 }

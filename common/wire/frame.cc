@@ -3,8 +3,19 @@
 #include <cstring>
 
 #include "common/event/buffer.h"
+#include "common/strings.h"
 
 namespace nsq {
+
+std::string DescribeMagic(std::string_view magic) {
+  std::string text = GoQuoted(magic);
+  text.front() = text.back() = '\'';
+  if (magic.starts_with("\x16\x03")) return text + " (a TLS handshake)";
+  for (const std::string_view method : {"GET ", "POST", "PUT ", "HEAD", "DELE", "OPTI"}) {
+    if (magic == method) return text + " (an HTTP request)";
+  }
+  return text;
+}
 
 void AppendFrame(FrameType type, std::string_view payload, Buffer* to) {
   char* const at = to->Reserve(kFrameHeaderBytes + payload.size());

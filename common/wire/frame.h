@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace nsq {
@@ -29,6 +30,10 @@ inline constexpr std::string_view kCloseWait = "CLOSE_WAIT";
 
 inline constexpr std::string_view kMagicV1 = "  V1";  // to nsqlookupd
 inline constexpr std::string_view kMagicV2 = "  V2";  // to nsqd
+
+// For logs: what somebody began with who knows no magic, quoted, and what that looks like, since it
+// is mostly a client with the wrong port: 'GET ' (an HTTP request).
+std::string DescribeMagic(std::string_view magic);
 
 void AppendFrame(FrameType type, std::string_view payload, Buffer* to);
 

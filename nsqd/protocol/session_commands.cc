@@ -36,7 +36,7 @@ size_t Session::ReadMagic(std::string_view data) {
   if (data.size() < kMagicV2.size()) return 0;
   const std::string_view magic = data.substr(0, kMagicV2.size());
   if (magic != kMagicV2) {
-    NSQ_LOG(kError, "client(", info_.remote_address, ") bad protocol magic '", magic, "'");
+    NSQ_LOG(kError, "client(", info_.remote_address, ") bad protocol magic ", DescribeMagic(magic));
     Refuse(refusal::BadProtocol());
     return 0;
   }

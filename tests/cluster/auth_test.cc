@@ -191,7 +191,7 @@ TEST_P(AuthTest, AServerOverHttpsMustShowACertificateOfTheGivenAuthorities) {
     Nsqd& nsqd = AddNsqd(all);
     V2Client client(nsqd.tcp_port());
     EXPECT_EQ(Auth(client), "E_AUTH_FAILED AUTH failed");
-    return nsqd.process().AwaitLogged("AUTH failed " + url + " - ");
+    return nsqd.process().AwaitLogged("failed to auth against " + url + " - ");
   };
   EXPECT_EQ(reason({"-tls-root-ca-file=" + issuing.ca_file()}), "got response 404");
   EXPECT_EQ(reason({"-tls-root-ca-file=" + issuing.ca_file(), "-tls-min-version=tls1.3"}),

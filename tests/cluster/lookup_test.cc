@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "common/strings.h"
 #include "tests/cluster/cluster_fixture.h"
 
 namespace nsq::cluster {
@@ -103,6 +104,9 @@ TEST_P(LookupTest, ADeadLookupdDoesNotKeepANewTopicWaiting) {
   EXPECT_EQ(alive.Post("/channel/create?topic=t&channel=a").status, 200);
   EXPECT_EQ(nsqd.Publish("t", "x"), "OK");
   EXPECT_TRUE(Eventually([&] { return nsqd.Stats("t").of("a").depth == 1; }));
+  const std::string address = StrCat("127.0.0.1:", dead.tcp_port());
+  EXPECT_EQ(nsqd.process().AwaitLogged(StrCat("LOOKUPD(", address, "): IDENTIFY - ")),
+            StrCat("dial tcp ", address, ": connect: connection refused"));
 }
 
 TEST_P(LookupTest, TwoNodesAndTwoLookupds) {

@@ -404,7 +404,7 @@ TEST_F(ProgramTest, LogsWhatNsqlookupdLogs) {
           "INFO: DB: removing topic(x)", "INFO: 200 " + http[5], "INFO: 404 " + http[6],
           "INFO: TCP: new client(" + stranger + ")",
           "INFO: CLIENT(" + stranger + "): desired protocol magic 'GET '",
-          "ERROR: client(" + stranger + ") bad protocol magic 'GET '",
+          "ERROR: client(" + stranger + ") bad protocol magic 'GET ' (an HTTP request)",
           "INFO: TCP: closing " + child.tcp_address(),
           "INFO: HTTP: closing " + child.http_address()));
 }

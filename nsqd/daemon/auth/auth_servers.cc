@@ -83,7 +83,8 @@ Result<std::shared_ptr<const Authorizations>> AuthServers::Ask(const AuthQuestio
     auto answer = AskOne(address, question);
     if (answer.ok()) return answer;
     if (!failures.empty()) failures += "; ";
-    failures += StrCat(address, " - ", Hushed(answer.status().detail(), question));
+    failures += StrCat("failed to auth against ", address, " - ",
+                       Hushed(answer.status().detail(), question));
   }
   return Status(Code::kUnavailable, failures);
 }

@@ -1,6 +1,7 @@
 #include "nsqd/daemon/lookup/lookup_peer.h"
 
 #include <algorithm>
+#include <cctype>
 #include <nlohmann/json.hpp>
 
 #include "common/event/buffer.h"
@@ -195,7 +196,8 @@ void LookupPeer::OnClosed(const Status& why) {
   }
   const Address& to = numeric_[next_numeric_ - 1];
   // "read: Connection refused" or "write: ...": neither has happened yet.
-  const std::string_view reason = std::string_view(why.detail()).substr(why.detail().find(' ') + 1);
+  std::string reason = why.detail().substr(why.detail().find(' ') + 1);
+  reason[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(reason[0])));  // as Go
   Fail(Status(why.code(), to.is_unix() ? StrCat("dial unix ", to.unix_path, ": ", reason)
                                        : StrCat("dial tcp ", JoinHostPort(to.host, to.port),
                                                 ": connect: ", reason)));

@@ -33,6 +33,13 @@ TEST(FrameTest, TheFixedFramesAreThoseOfTheProtocol) {
             "0000001200000001455f4241445f50524f544f434f4c");
 }
 
+TEST(FrameTest, AWrongMagicIsShownSafelyAndWithWhatItLooksLike) {
+  EXPECT_EQ(DescribeMagic("  V3"), "'  V3'");
+  EXPECT_EQ(DescribeMagic("GET "), "'GET ' (an HTTP request)");
+  EXPECT_EQ(DescribeMagic("\x16\x03\x01\x02"), R"('\x16\x03\x01\x02' (a TLS handshake))");
+  EXPECT_EQ(DescribeMagic("\n\x1b[m"), R"('\n\x1b[m')");
+}
+
 TEST(FrameTest, AMessageCarriesTimeAttemptsAndIdBeforeItsBody) {
   Buffer buffer;
   AppendMessageFrame(0x0102030405060708, 0x090A, "0123456789abcdef", "hi", &buffer);
