@@ -52,6 +52,7 @@ Status CheckDataPathWritable(const std::string& data_path) {
   const std::string dir = data_path.empty() ? "." : data_path;
   if (::faccessat(AT_FDCWD, dir.c_str(), W_OK | X_OK, AT_EACCESS) == 0) return Status();
   const int error = errno;
+  if (error == EROFS) return Status();
   return Status(ErrnoStatus(error, "").code(),
                 "data-path " + dir + " is not writable: " + GoErrorText(error));
 }

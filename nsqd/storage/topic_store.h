@@ -59,7 +59,8 @@ class DataPathLock {
   virtual ~DataPathLock() = default;
 };
 
-// Whether this user may create topics in it. A full disk does not count: it has consumers.
+// Whether this user may create topics in it. A disk that is full or can only be read now does not
+// count: what is on it is consumed meanwhile, and it may take messages again.
 Status CheckDataPathWritable(const std::string& data_path);
 
 }  // namespace nsq::nsqd

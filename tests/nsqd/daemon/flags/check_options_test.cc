@@ -59,12 +59,13 @@ TEST_F(CheckOptionsTest, TheLargestNumbersCanBeCountedWith) {
   ASSERT_TRUE(options.ok()) << options.status().ToString();
   constexpr int64_t kMost = std::numeric_limits<int64_t>::max() / 16;
   constexpr int64_t kLarge = int64_t{1} << 40;
-  for (const int64_t bytes :
-       {options->max_msg_size, options->max_body_size, options->max_bytes_per_file,
-        options->memory_budget_bytes, options->disk_reserve_bytes}) {
+  for (const int64_t bytes : {options->max_body_size, options->max_bytes_per_file,
+                              options->memory_budget_bytes, options->disk_reserve_bytes}) {
     EXPECT_LT(bytes, kMost);
     EXPECT_GT(bytes, kLarge);
   }
+  EXPECT_LT(options->max_msg_size, int64_t{1} << 31) << "a frame's size is an int32";
+  EXPECT_GT(options->max_msg_size, int64_t{1} << 30);
   for (const Duration duration :
        {options->sync_timeout, options->msg_timeout, options->max_msg_timeout}) {
     EXPECT_LT(duration, Duration(kMost));
