@@ -13,9 +13,11 @@ namespace {
 // How often the log tells what is left.
 constexpr Duration kLineInterval = seconds(10);
 
-std::string Left(const DrainState& state) {
-  return StrCat(state.waiting, " waiting, ", state.in_flight, " in flight, ", state.deferred,
-                " deferred");
+// `stuck`: those of the waiting that no consumer can take, since their topic has no channel.
+std::string Left(const DrainState& state, uint64_t stuck) {
+  const std::string left = StrCat(state.waiting, " waiting, ", state.in_flight, " in flight, ",
+                                  state.deferred, " deferred");
+  return stuck == 0 ? left : StrCat(left, "; ", stuck, " in topics that have no channel");
 }
 
 }  // namespace
@@ -40,7 +42,7 @@ void Drain::Begin(Duration timeout) {
     if (timeout > Duration::zero()) state_.deadline = loop_.WallClock() + timeout;
   }
   if (timeout > Duration::zero()) deadline_ = loop_.Now() + timeout;
-  next_line_ = loop_.Now() + kLineInterval;
+  next_line_ = loop_.Now();
   NSQ_LOG(kInfo, "DRAIN: publishing is refused, leaving when nothing is left",
           timeout > Duration::zero() ? " or after " + FormatGoDuration(timeout) : "");
   Look();
@@ -82,8 +84,10 @@ void Drain::OnStats(uint64_t look, const DaemonStats& stats) {
   home_.Assert();
   if (!running_ || look != look_) return;
   DrainState now;
+  uint64_t stuck = 0;
   for (const TopicStats& topic : stats.topics) {
     now.waiting += topic.depth;
+    if (topic.channels.empty()) stuck += topic.depth;
     for (const ChannelStats& channel : topic.channels) {
       now.waiting += channel.depth;
       now.in_flight += channel.in_flight_count;
@@ -92,6 +96,7 @@ void Drain::OnStats(uint64_t look, const DaemonStats& stats) {
   }
   {
     const std::lock_guard<std::mutex> lock(mutex_);
+    state_.counted = true;
     state_.waiting = now.waiting;
     state_.in_flight = now.in_flight;
     state_.deferred = now.deferred;
@@ -102,11 +107,11 @@ void Drain::OnStats(uint64_t look, const DaemonStats& stats) {
     NSQ_LOG(kInfo, "DRAIN: nothing is left, leaving");
     Leave();
   } else if (deadline_ && loop_.Now() >= *deadline_) {
-    NSQ_LOG(kWarn, "DRAIN: the time is up, leaving with ", Left(now));
+    NSQ_LOG(kWarn, "DRAIN: the time is up, leaving with ", Left(now, stuck));
     Leave();
-  } else if (loop_.Now() >= next_line_) {
+  } else if (!empty && loop_.Now() >= next_line_) {
     next_line_ = loop_.Now() + kLineInterval;
-    NSQ_LOG(kInfo, "DRAIN: left: ", Left(now));
+    NSQ_LOG(kInfo, "DRAIN: left: ", Left(now, stuck));
   }
 }
 

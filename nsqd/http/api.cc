@@ -104,8 +104,11 @@ bool IsBinary(const http::Params& params) {
 
 std::string DrainJson(const DrainState& drain) {
   if (!drain.draining) return R"({"draining":false})";
-  std::string json = StrCat(R"({"draining":true,"waiting":)", drain.waiting, R"(,"in_flight":)",
-                            drain.in_flight, R"(,"deferred":)", drain.deferred);
+  std::string json = R"({"draining":true)";
+  if (drain.counted) {
+    json += StrCat(R"(,"waiting":)", drain.waiting, R"(,"in_flight":)", drain.in_flight,
+                   R"(,"deferred":)", drain.deferred);
+  }
   if (drain.deadline) json += StrCat(R"(,"deadline":)", UnixSeconds(*drain.deadline));
   return json + "}";
 }

@@ -37,6 +37,7 @@ struct MemoryStats {
 // How far the way out of the cluster is; see daemon/drain.h.
 struct DrainState {
   bool draining = false;  // publishing is refused
+  bool counted = false;   // what is left is known: not yet at the very beginning
   // What is left, as it was a moment ago.
   uint64_t waiting = 0;
   uint64_t in_flight = 0;

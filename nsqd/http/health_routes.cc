@@ -33,8 +33,12 @@ void Livez(Backend& backend, std::unique_ptr<Exchange> exchange) {
 void Readyz(Backend& backend, std::unique_ptr<Exchange> exchange) {
   std::string reasons;
   if (const DrainState drain = backend.Drain(); drain.draining) {
-    reasons += StrCat("draining: ", drain.waiting, " waiting, ", drain.in_flight, " in flight, ",
-                      drain.deferred, " deferred\n");
+    reasons += "draining";
+    if (drain.counted) {
+      reasons += StrCat(": ", drain.waiting, " waiting, ", drain.in_flight, " in flight, ",
+                        drain.deferred, " deferred");
+    }
+    reasons += "\n";
   }
   if (const std::string health = backend.Health(); health != "OK") {
     reasons += StrCat("disk: ", health, "\n");

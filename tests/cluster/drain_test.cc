@@ -97,6 +97,15 @@ TEST_P(DrainTest, ItLeavesWhenEverythingIsFinishedAndNotBefore) {
   EXPECT_THAT(nsqd.process().Log(), HasSubstr("DRAIN: nothing is left, leaving"));
 }
 
+TEST_P(DrainTest, TheLogSaysAtOnceWhatNobodyCanConsume) {
+  Nsqd& nsqd = AddNsqd();
+  EXPECT_EQ(nsqd.Publish("lonely", "m"), "OK");
+  EXPECT_EQ(nsqd.Put("/config/drain", "true").status, 200);
+  EXPECT_EQ(nsqd.process().AwaitLogged("DRAIN: left: "),
+            "1 waiting, 0 in flight, 0 deferred; 1 in topics that have no channel");
+  EXPECT_EQ(nsqd.Stop(), 0);
+}
+
 TEST_P(DrainTest, TheDeadlineEndsItAndTheRestStays) {
   Nsqd& nsqd = NodeWith(5);
   EXPECT_EQ(nsqd.Put("/config/drain", "200ms").status, 200);

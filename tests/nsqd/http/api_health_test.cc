@@ -11,6 +11,7 @@ struct HealthApiTest : ApiTest {
   DrainState Draining() {
     DrainState drain;
     drain.draining = true;
+    drain.counted = true;
     drain.waiting = 3;
     drain.in_flight = 2;
     drain.deferred = 1;
@@ -49,8 +50,9 @@ TEST_F(HealthApiTest, OtherMethodsAreRefusedAsEverywhere) {
 
 TEST_F(HealthApiTest, PutDrainBeginsAndEndsIt) {
   EXPECT_EQ(Get("/config/drain").Summary(), R"(200 {"draining":false})");
-  EXPECT_EQ(Put("/config/drain", "true").Summary(),
-            R"(200 {"draining":true,"waiting":0,"in_flight":0,"deferred":0})");
+  EXPECT_EQ(Put("/config/drain", "true").Summary(), R"(200 {"draining":true})")
+      << "no figures before they are known";
+  EXPECT_EQ(Get("/readyz").Summary(), "503 draining\n");
   EXPECT_FALSE(backend_.drain_timeout.has_value()) << "as the flag says";
   EXPECT_EQ(Put("/config/drain", "90s").status, 200);
   EXPECT_EQ(backend_.drain_timeout, seconds(90));
