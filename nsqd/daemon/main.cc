@@ -48,6 +48,9 @@ int main(int argc, char** argv) {
 
   nsq::InitLogging("nsqd", options->log_prefix, options->log_level);
 
+  if (!config.Bool("verify") && !config.String("salvage").empty()) {
+    return Fatal("--salvage goes with --verify");
+  }
   if (config.Bool("verify")) {
     return nsq::nsqd::VerifyDataPath(*options, config.String("salvage"));
   }

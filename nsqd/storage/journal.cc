@@ -77,7 +77,7 @@ Replayed Replay(std::span<const std::byte> bytes, bool with_snapshot, JournalRep
     if (with_snapshot && frames.damaged() > 0) to->Doubt();
     if (!to->Apply(frame->payload).ok()) ++result.damaged;
   }
-  result.damaged += frames.damaged();
+  result.damaged += frames.damaged() + (frames.end_is_damaged() ? 1 : 0);
   result.good_bytes = header + frames.good_bytes();
   result.whole = snapshot_frames > 0 && to->snapshot_frames() == snapshot_frames;
   return result;
@@ -161,7 +161,7 @@ Result<TopicState> Journal::Read(Files& files, const std::string& path, Sequence
   // Nothing is added to a file of another version.
   journal->must_compact_ = read->old_version || !read->whole;
   journal->damaged_entries_ = read->damaged;
-  journal->incomplete_ = read->damaged > 0 || read->good_bytes < read->size_bytes;
+  journal->incomplete_ = read->damaged > 0;
   journal->size_bytes_ = read->good_bytes;
   journal->snapshot_bytes_ = read->snapshot_bytes;
   journal->file_->whole = read->whole;

@@ -177,7 +177,7 @@ class Journal {
 
   uint64_t size_bytes() const;
   uint64_t damaged_entries() const;
-  // Whether it was opened with damage or a torn end: there may have been more than it says.
+  // Whether it was opened with damage: there may have been more than it says.
   bool incomplete() const;
 
  private:

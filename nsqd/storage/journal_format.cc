@@ -1,5 +1,6 @@
 #include "nsqd/storage/journal_format.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "common/check.h"
@@ -217,6 +218,25 @@ std::optional<JournalFrame> JournalFrames::Next() {
     return frame;
   }
   return std::nullopt;
+}
+
+bool JournalFrames::end_is_damaged() const {
+  const std::span<const std::byte> rest = bytes_.subspan(good_);
+  if (rest.size() < kFrameHeaderBytes) return false;
+  if (std::all_of(rest.begin(), rest.end(), [](std::byte b) { return b == std::byte{0}; })) {
+    return false;
+  }
+  const auto head = LoadLittle<uint32_t>(rest.data());
+  const auto kind = static_cast<FrameKind>(head >> 24);
+  const size_t there = rest.size() - kFrameHeaderBytes;
+  if ((kind != FrameKind::kEntries && kind != FrameKind::kSnapshot) ||
+      (head & 0xFFFFFF) > kMaxFrameBytes || (head & 0xFFFFFF) <= there) {
+    return true;
+  }
+  // Perhaps a flipped bit makes its size more than there is.
+  const uint32_t fitting = (head & 0xFF000000) | static_cast<uint32_t>(there);
+  return LoadLittle<uint32_t>(rest.data() + 4) ==
+         Checksum(rest.data() + kFrameHeaderBytes, there, fitting);
 }
 
 // --- snapshots

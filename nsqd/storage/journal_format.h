@@ -139,6 +139,9 @@ class JournalFrames {
   // were skipped.
   size_t good_bytes() const { return good_; }
   uint64_t damaged() const { return damaged_; }
+  // Behind that there are bytes, and they are not just what a write that was cut short leaves: a
+  // frame that lacks its end, or zeros. Then a frame that was whole once is among them.
+  bool end_is_damaged() const;
 
  private:
   std::optional<JournalFrame> FrameAt(size_t at) const;

@@ -72,4 +72,8 @@ class SegmentScanner {
   bool unreadable_ = false;  // part of it
 };
 
+// Of a stretch that goes to the end of a log's newest file: whether it is what a write that was cut
+// short, or a file that grew before its data, leaves behind. Nothing acknowledged is in it then.
+bool IsTornWrite(const ReadFile& file, const DamagedStretch& stretch);
+
 }  // namespace nsq::nsqd

@@ -9,7 +9,6 @@
 #include "common/event/event_loop.h"
 #include "common/event/timer.h"
 #include "common/log.h"
-#include "nsqd/storage/bytes.h"
 #include "nsqd/storage/chunk.h"
 #include "nsqd/storage/log_jobs.h"
 #include "nsqd/storage/segment.h"
@@ -22,54 +21,6 @@ namespace {
 
 constexpr size_t kFirstChunkBytes = 4096;
 constexpr Sequence kNoEnd{kSequenceMask};
-constexpr size_t kSequenceOffset = 8;  // in a record
-
-// Whether the file's last record is whole, but a flipped bit makes its size more than there is.
-bool OnlyItsSizeIsWrong(const ReadFile& file, const DamagedStretch& stretch) {
-  if (stretch.size_bytes <= kRecordHeaderBytes) return false;
-  std::vector<std::byte> bytes(static_cast<size_t>(stretch.size_bytes));
-  const Result<size_t> read = file.ReadAt(stretch.offset, bytes);
-  return read.ok() && *read == bytes.size() && IsWholeButForItsSize(bytes);
-}
-
-// Whether what is there of a record's sequence is that, or zeros where a page is missing.
-bool MayBeginWith(std::span<const std::byte> head, Sequence sequence) {
-  std::array<std::byte, sizeof sequence.value> expected{};
-  StoreLittle(expected.data(), sequence.value);
-  bool missing = false;
-  for (size_t i = 0; i < expected.size() && kSequenceOffset + i < head.size(); ++i) {
-    const std::byte b = head[kSequenceOffset + i];
-    missing = missing || b != expected[i];
-    if (missing && b != std::byte{0}) return false;
-  }
-  return true;
-}
-
-// What a write that was cut short, or a file that grew before its data, leaves behind.
-bool IsTornWrite(const ReadFile& file, const DamagedStretch& torn) {
-  std::array<std::byte, kRecordHeaderBytes> head{};
-  const Result<size_t> read = file.ReadAt(torn.offset, head);
-  if (!read.ok()) return false;
-  Record record;
-  size_t size_bytes = 0;
-  const Status status = DecodeRecord({head.data(), *read}, &record, &size_bytes);
-  if (status.code() == Code::kNotFound && size_bytes == 0) return true;
-  if (status.code() == Code::kNotFound && size_bytes > torn.size_bytes) {
-    return MayBeginWith({head.data(), *read}, torn.lost.begin) && !OnlyItsSizeIsWrong(file, torn);
-  }
-
-  std::vector<std::byte> bytes(SegmentScanner::kBlockBytes);
-  for (uint64_t done = 0; done < torn.size_bytes;) {
-    const Result<size_t> n = file.ReadAt(torn.offset + done, bytes);
-    if (!n.ok() || *n == 0) return false;
-    const auto end = bytes.begin() + static_cast<std::ptrdiff_t>(*n);
-    if (std::any_of(bytes.begin(), end, [](std::byte b) { return b != std::byte{0}; })) {
-      return false;
-    }
-    done += *n;
-  }
-  return true;
-}
 
 }  // namespace
 

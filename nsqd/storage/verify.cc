@@ -76,8 +76,9 @@ class Verifier {
           StrCat("journal: ", journal->damaged, " entries or stretches make no sense"));
     }
     if (journal->good_bytes < journal->size_bytes) {
-      report_.notes.push_back(
-          StrCat("journal: torn end of ", journal->size_bytes - journal->good_bytes, " bytes"));
+      report_.notes.push_back(StrCat("journal: its last ",
+                                     journal->size_bytes - journal->good_bytes,
+                                     " bytes are no entries"));
     }
     found_.resize(state_.channels.size());
     for (const ChannelState& channel : state_.channels) {
@@ -116,7 +117,7 @@ class Verifier {
     SegmentScanner scanner(**file, kSegmentHeaderBytes, first, {*size, end, sparse});
     ScannedBlock block;
     while (scanner.Next(&block)) {
-      if (block.damage) NoteDamage(name, *block.damage, newest, sparse);
+      if (block.damage) NoteDamage(name, **file, *block.damage, newest, sparse);
       if (!block.chunk) continue;
       for (size_t i = 0; i < block.chunk->count(); ++i) {
         if (Status status = See(block.chunk->View(block.chunk->At(i))); !status.ok()) return status;
@@ -125,11 +126,12 @@ class Verifier {
     return Status();
   }
 
-  void NoteDamage(const std::string& name, const DamagedStretch& damage, bool newest, bool sparse) {
+  void NoteDamage(const std::string& name, const ReadFile& file, const DamagedStretch& damage,
+                  bool newest, bool sparse) {
     const std::string place =
         StrCat(name, ": ", damage.size_bytes, " bytes at offset ", damage.offset);
-    if (damage.to_file_end && newest) {
-      report_.notes.push_back(place + ", to its end, are no record: torn by a crash, or damaged");
+    if (damage.to_file_end && newest && IsTornWrite(file, damage)) {
+      report_.notes.push_back(place + ", its end, are a write that a crash cut short");
     } else if (damage.to_file_end || sparse) {
       report_.damage.push_back(place + " are no record");
     } else {

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <string_view>
 
+#include "common/strings.h"
+
 namespace nsq::crash {
 namespace {
 
@@ -101,7 +103,7 @@ void Ledger::Received(const std::string& name, const cluster::Message& message) 
                   << message.body.substr(0, 100);
     return;
   }
-  const std::string shown = body_name + " on " + name;
+  const std::string shown = StrCat(body_name, " on ", name, ", round ", round_);
   const auto [known, is_new] = body_of_.emplace(message.id, body_name);
   EXPECT_EQ(known->second, body_name) << "one id, two messages: " << message.id;
   EXPECT_GE(now, body->second.not_before) << "early: " << shown;
@@ -114,7 +116,8 @@ void Ledger::Received(const std::string& name, const cluster::Message& message) 
   const bool overtaken = delivered.round == round_ && message.attempts <= delivered.attempts;
   if (overtaken) return;
   if (promise_ == Promise::kAll) {
-    EXPECT_FALSE(delivered.finished) << "finished and here again: " << shown;
+    EXPECT_FALSE(delivered.finished)
+        << "finished in round " << delivered.round << " and here again: " << shown;
     EXPECT_GT(message.attempts, delivered.attempts) << shown;
     EXPECT_GE(now, delivered.not_before) << "requeued, and early: " << shown;
   }
