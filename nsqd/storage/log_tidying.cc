@@ -21,6 +21,8 @@ constexpr uint64_t kSmallCopyBytes = uint64_t{1} << 20;
 // The newest segment of a topic that fell silent is sealed for that only if it is worth it.
 constexpr uint64_t kLeastSealedBytes = uint64_t{4} << 20;
 constexpr Duration kRetryCopy = seconds(30);
+// The copy is what makes room: publishing waits for it.
+constexpr Duration kRetryCopyWhenFull = seconds(2);
 
 uint64_t MessagesIn(const Segment& segment) {
   return std::max<uint64_t>(segment.sparse ? segment.messages : segment.end - segment.first, 1);
@@ -187,7 +189,8 @@ void SegmentedLog::FinishCopy() {
   }
   if (!status.ok() && status.code() != Code::kNotFound) {
     NSQ_LOG(kWarn, "LOG(", options_.dir, "): not copied forward - ", status.detail());
-    no_copy_before_ = loop_.Now() + kRetryCopy;
+    const bool full = status.code() == Code::kExhausted;
+    no_copy_before_ = loop_.Now() + (full ? kRetryCopyWhenFull : kRetryCopy);
   }
   ArmTimer();
   if (reader_waits_) {
