@@ -383,7 +383,10 @@ void Api::SetTopicConfig(Request exchange) {
   TopicAction action = TopicAction::kTopicDurabilityDefault;
   if (*value != "default") {
     const std::optional<Durability> durability = ParseDurability(*value);
-    if (!durability) return exchange->Error(400, "INVALID_ARG_DURABILITY");
+    // An ephemeral topic is in memory only.
+    if (!durability || (IsEphemeral(*topic) && *durability != Durability::kMemory)) {
+      return exchange->Error(400, "INVALID_ARG_DURABILITY");
+    }
     switch (*durability) {
       case Durability::kMemory:
         action = TopicAction::kTopicDurabilityMemory;

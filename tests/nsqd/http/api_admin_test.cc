@@ -105,6 +105,8 @@ TEST_F(ApiTest, ATopicsDurabilityIsAskedForAndSet) {
 
   EXPECT_EQ(Post("/topic/config?topic=t").Summary(), "400 MISSING_ARG_DURABILITY");
   EXPECT_EQ(Post("/topic/config?topic=t&durability=disk").Summary(), "400 INVALID_ARG_DURABILITY");
+  EXPECT_EQ(Post("/topic/config?topic=t%23ephemeral&durability=os").Summary(),
+            "400 INVALID_ARG_DURABILITY");
   EXPECT_TRUE(backend_.acted.empty());
   EXPECT_EQ(Post("/topic/config?topic=t&durability=fsync").Summary(), "200 ");
   EXPECT_EQ(Put("/topic/config?topic=t&durability=default", "").Summary(), "200 ");
