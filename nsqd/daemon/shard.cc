@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/log.h"
+#include "common/strings.h"
 #include "nsqd/daemon/auth/auth_desk.h"
 #include "nsqd/daemon/drain.h"
 #include "nsqd/daemon/health.h"
@@ -13,6 +14,8 @@
 #include "nsqd/daemon/placement.h"
 #include "nsqd/daemon/shard_metrics.h"
 #include "nsqd/protocol/session.h"
+#include "nsqd/storage/disk_probe.h"
+#include "nsqd/storage/segment.h"
 
 namespace nsq::nsqd {
 
@@ -156,6 +159,15 @@ struct Shard::BackupReply : Letter {
   Backend::BackupResult part;
 };
 
+struct Shard::ProbeJob : DiskProbe {
+  explicit ProbeJob(Shard* s) : shard(s) {}
+  void Open() noexcept override {
+    shard->home_.Assert();
+    shard->NoteCreation(status);
+  }
+  Shard* const shard;
+};
+
 // The topics of one shard, linked already.
 struct Shard::BackupJob : Job {
   void Run() noexcept override {
@@ -245,6 +257,9 @@ constexpr size_t kClosingThreads = 32;
 
 constexpr size_t kMaxCachedHomes = 65536;
 
+// How often the disk is tried while it takes no new topic, if nobody else does.
+constexpr Duration kProbeAfter = seconds(1);
+
 // Some milliseconds, also where the disk is slow.
 constexpr size_t kBackupsPerTurn = 32;
 constexpr Duration kBackupTurn = milliseconds(5);
@@ -264,7 +279,8 @@ Shard::Shard(EventLoop& loop, ShardWorld& world, size_t index)
       world_(world),
       index_(index),
       room_(world.files, world.options.data_path,
-            static_cast<uint64_t>(world.options.disk_reserve_bytes)) {
+            static_cast<uint64_t>(world.options.disk_reserve_bytes)),
+      probe_timer_(loop, [this] { ProbeDisk(); }) {
   home_.Assert();
   budget_.limit_bytes = static_cast<size_t>(world.options.memory_budget_bytes) /
                         static_cast<size_t>(std::max(world.options.loops, 1));
@@ -312,6 +328,7 @@ Result<Topic*> Shard::GetOrCreateTopic(std::string_view name) {
   if (Topic* const topic = FindTopic(name)) return topic;
   if (closing_) return Status(Code::kUnavailable, "exiting");
   Result<std::unique_ptr<Topic>> opened = Topic::Open(TopicWorld(), std::string(name));
+  NoteCreation(opened.status());
   if (!opened.ok()) {
     NSQ_LOG(kError, "TOPIC(", name, ") ERROR: failed to create - ", opened.status().detail());
     return opened.status();
@@ -325,6 +342,24 @@ Result<Topic*> Shard::GetOrCreateTopic(std::string_view name) {
   asking_.insert_or_assign(std::string(name), question);
   world_.lookup->AskChannels(name, question, this);
   return topic;
+}
+
+void Shard::NoteCreation(const Status& status) {
+  if (!status.ok()) probe_timer_.ArmAfter(kProbeAfter);
+  if (status.ok() == !creation_fails_) return;
+  creation_fails_ = !status.ok();
+  world_.health.Note(StrCat("new topics ", index_), status);  // the name of no topic
+  if (status.ok()) NSQ_LOG(kInfo, "TOPIC: new ones can be created again");
+}
+
+void Shard::ProbeDisk() {
+  home_.Assert();
+  if (!creation_fails_ || closing_) return;
+  auto job = std::make_unique<ProbeJob>(this);
+  job->files = &world_.files;
+  const std::string& data_path = world_.options.data_path;
+  job->path = StrCat(data_path.empty() ? "." : data_path, "/", ProbeName(), ".", index_);
+  world_.pool.Submit(std::move(job), &loop_, Lane::kBackground);
 }
 
 void Shard::PostChannels(const std::string& topic, uint64_t question,

@@ -13,6 +13,7 @@
 
 #include "common/event/connection_limit.h"
 #include "common/event/event_loop.h"
+#include "common/event/timer.h"
 #include "common/event/unique_fd.h"
 #include "nsqd/http/backend.h"
 #include "nsqd/options.h"
@@ -125,6 +126,7 @@ class Shard : public Broker, private TopicObserver {
   struct ActRequest;
   struct ActReply;
   struct BackupJob;
+  struct ProbeJob;
   struct BackupRequest;
   struct BackupReply;
   struct StatsRequest;
@@ -155,6 +157,9 @@ class Shard : public Broker, private TopicObserver {
   Topic::World TopicWorld() NSQ_REQUIRES(home_);
   Topic* FindTopic(std::string_view name) NSQ_REQUIRES(home_);
   Result<Topic*> GetOrCreateTopic(std::string_view name) NSQ_REQUIRES(home_);
+  // Whether new topics can be made; if not, the disk is tried until it can be thought so.
+  void NoteCreation(const Status& status) NSQ_REQUIRES(home_);
+  void ProbeDisk();
   size_t HomeOf(std::string_view topic) NSQ_REQUIRES(home_);
   // For what somebody sent here because this was the topic's home when it looked: it may have been
   // deleted, and made again elsewhere, since. Passed on by HomeOf two loops could send it to each
@@ -225,6 +230,8 @@ class Shard : public Broker, private TopicObserver {
   std::unordered_map<uint64_t, std::unique_ptr<GatheredBackup>> backing_up_ NSQ_GUARDED_BY(home_);
 
   bool closing_ NSQ_GUARDED_BY(home_) = false;
+  bool creation_fails_ NSQ_GUARDED_BY(home_) = false;
+  Timer probe_timer_;  // Home: the loop
   // Before whatever may still register it.
   MailTask mail_task_{this};
 };

@@ -115,21 +115,7 @@ void SyncFiles::Open() noexcept {
   if (handle->log != nullptr) handle->log->OnSynced(*this);
 }
 
-Status DiskProbe::Try() {
-  const Result<std::unique_ptr<AppendFile>> file = files->OpenAppend(path);
-  if (!file.ok()) return file.status();
-  const std::array<std::byte, 4096> bytes{};
-  Status found = (*file)->Append(bytes).status();
-  if (found.ok()) found = (*file)->Sync();
-  const Status removed = files->Remove(path);
-  return found.ok() ? removed : found;
-}
-
-void DiskProbe::Run() noexcept {
-  if (status.ok() && !path.empty()) status = Try();
-}
-
-void DiskProbe::Open() noexcept {
+void LogProbe::Open() noexcept {
   if (handle->log != nullptr) handle->log->OnProbed(status);
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/event/helper_pool.h"
+#include "nsqd/storage/disk_probe.h"
 #include "nsqd/storage/files.h"
 #include "nsqd/storage/segment.h"
 #include "nsqd/storage/segment_scanner.h"
@@ -67,21 +68,10 @@ struct SyncFiles : Job {
   Duration took{0};
 };
 
-// Makes, syncs and removes a small file.
-struct DiskProbe : Job {
-  void Run() noexcept override;
+struct LogProbe : DiskProbe {
   void Open() noexcept override;
 
-  // in
   std::shared_ptr<LogHandle> handle;
-  Files* files;
-  std::string path;  // empty: there is no disk to fail
-
-  // in: an error makes all of it needless; out
-  Status status;
-
- private:
-  Status Try();
 };
 
 // Unlinks: for large files that takes a while.

@@ -128,7 +128,7 @@ Status SegmentedLog::TakeRoom() {
 
 void SegmentedLog::StartProbe() {
   home_.Assert();
-  auto job = std::make_unique<DiskProbe>();
+  auto job = std::make_unique<LogProbe>();
   job->handle = handle_;
   job->files = &files_;
   if (!memory_only()) job->path = options_.dir + "/" + ProbeName();

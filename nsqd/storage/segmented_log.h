@@ -218,7 +218,7 @@ class SegmentedLog {
   // They come back through OnColdRead, OnSynced, OnProbed and OnCopied.
   friend struct ColdRead;
   friend struct SyncFiles;
-  friend struct DiskProbe;
+  friend struct LogProbe;
   friend struct CopySegments;
 
   // A read of the disk that is under way.

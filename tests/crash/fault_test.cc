@@ -89,10 +89,12 @@ TEST_P(FaultTest, WithoutDescriptorsNewFilesAreRefusedAndTheRestGoesOn) {
   const http::Response refused = nsqd().Post("/pub?topic=new", "x");
   EXPECT_EQ(refused.status, 503);
   EXPECT_THAT(refused.body, HasSubstr(std::strerror(EMFILE)));
+  EXPECT_THAT(nsqd().Get("/ping").body, HasSubstr(std::strerror(EMFILE)));
+  EXPECT_THAT(nsqd().Get("/metrics").body, HasSubstr("nsq_healthy 0"));
   EXPECT_THAT(Drain(nsqd().tcp_port(), "t", "c0", 10), testing::SizeIs(10));
   disk().Heal();
-  EXPECT_EQ(nsqd().Publish("new", "x"), "OK");
   ExpectItResumes();
+  EXPECT_EQ(nsqd().Publish("new", "x"), "OK");
 }
 
 // None for connections either: those that are there go on, the others wait.
