@@ -29,8 +29,9 @@ using std::chrono::milliseconds;
 
 constexpr auto kWindow = milliseconds(4000);
 constexpr auto kProbe = milliseconds(200);
-constexpr int kMostProbes = 75;
-constexpr double kQuietShare = 0.001;  // of a core, or as little as it was in the probe before
+constexpr int kMostProbes = 75;  // some are never quiet
+constexpr int kQuietProbes = 12;
+constexpr double kQuietShare = 0.001;  // of a core
 
 double CpuSeconds(const Server& server) {
   const std::optional<CpuTimes> cpu = server.Cpu();
@@ -43,13 +44,12 @@ double CpuIn(const Server& server, milliseconds window) {
   return (CpuSeconds(server) - before) / std::chrono::duration<double>(window).count();
 }
 
-// Until the work of the preparations is over: what is left then is what standing costs.
+// Until the work of the preparations is over, syncs and files that are closed once idle among it:
+// what is left then is what standing costs.
 void WaitUntilQuiet(const Server& server) {
-  double before = 1;
-  for (int probe = 0; probe < kMostProbes; ++probe) {
-    const double share = CpuIn(server, kProbe);
-    if (share < kQuietShare || (probe > 10 && share > 0.9 * before)) return;
-    before = share;
+  int quiet = 0;
+  for (int probe = 0; probe < kMostProbes && quiet < kQuietProbes; ++probe) {
+    quiet = CpuIn(server, kProbe) < kQuietShare ? quiet + 1 : 0;
   }
 }
 
