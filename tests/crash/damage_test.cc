@@ -69,18 +69,20 @@ class DamageTest : public CrashTest {
     std::ofstream(data_path() / "t.topic" / name, std::ios::binary) << bytes;
   }
 
-  // What `nsqd --verify` says of the data path, and its exit code.
-  std::pair<int, std::string> Verify(const std::string& salvage) {
+  // What nsqd says with this flag, and its exit code.
+  std::pair<int, std::string> Run(const std::string& flag, const std::string& salvage) {
     const fs::path log = folder() / "verify";
     fs::remove(log);
     const std::string program = fs::path(NSQ_BIN_DIR) / "nsqd";
-    ChildProcess verify("/bin/sh",
-                        {"-c", "exec \"$@\" >&2", "sh", program, "-verify",
-                         "-data-path=" + data_path().string(), "-salvage=" + salvage},
-                        log);
-    const int code = verify.Wait();
+    ChildProcess run("/bin/sh",
+                     {"-c", "exec \"$@\" >&2", "sh", program, flag,
+                      "-data-path=" + data_path().string(), "-salvage=" + salvage},
+                     log);
+    const int code = run.Wait();
     return {code, ReadAll(log)};
   }
+  // What `nsqd --verify` says of the data path, and its exit code.
+  std::pair<int, std::string> Verify(const std::string& salvage) { return Run("-verify", salvage); }
 
   // Starts on what was written and gives what channel "c" has.
   std::vector<std::string> Survivors() {
@@ -195,6 +197,25 @@ TEST_P(DamageTest, WhatIsSalvagedIsTakenByAnotherNsqd) {
   const auto [code, report] = Verify(StrCat("http://127.0.0.1:", other.http_port()));
   EXPECT_EQ(other.Stats("t").of("c").depth, kMessages - 1);
   EXPECT_EQ(Lost(Drain(other.tcp_port(), "t", "c", kMessages - 1)), 1u);
+}
+
+TEST_P(DamageTest, WhatIsNotDueYetIsSalvagedWithItsDelay) {
+  AddNsqd();
+  EXPECT_EQ(nsqd().Post("/pub?topic=t&defer=1800000", "later").body, "OK");
+  nsqd().Kill();
+  cluster::Nsqd& other = AddNsqd();
+  EXPECT_EQ(other.Post("/topic/create?topic=t").status, 200);
+  EXPECT_EQ(other.Post("/channel/create?topic=t&channel=c").status, 200);
+  const auto [code, report] = Verify(StrCat("http://127.0.0.1:", other.http_port()));
+  EXPECT_EQ(code, 0) << report;
+  EXPECT_EQ(other.Stats("t").of("c").deferred, 1) << report;
+}
+
+TEST_P(DamageTest, SalvageAloneStartsNoDaemon) {
+  Prepare();
+  const auto [code, report] = Run("-verify=false", "-");
+  EXPECT_EQ(code, 1);
+  EXPECT_THAT(report, HasSubstr("--salvage goes with --verify"));
 }
 
 INSTANTIATE_TEST_SUITE_P(, DamageTest, testing::Values(1), cluster::LoopsName);
