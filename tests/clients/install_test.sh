@@ -5,7 +5,7 @@ set -euo pipefail
 build=$1 source=$2 work=$3
 rm -rf "$work"
 cmake --install "$build" --component client --prefix "$work/prefix" >/dev/null
-cmake -S "$source/clients/nsq/examples" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
+cmake -G Ninja -S "$source/clients/nsq/examples" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
 cmake --build "$work/build"
 # Runs, and says how it is used.
 ("$work/build/nsq_example_publish" 2>&1 || true) | grep -q usage:
