@@ -71,6 +71,13 @@ start nsqd-2 build/bin/nsqd -data-path="$data/nsqd-2" -broadcast-address=127.0.0
   -tcp-address=0.0.0.0:4152 -http-address=0.0.0.0:4153 -lookupd-tcp-address=127.0.0.1:4160
 await nsqd-1 http://127.0.0.1:4151/ping
 await nsqd-2 http://127.0.0.1:4153/ping
+# A channel gets what is published once it is there: so both get every line.
+for http in 127.0.0.1:4151 127.0.0.1:4153; do
+  curl -fsS -X POST "http://$http/topic/create?topic=lines"
+  for channel in archive index; do
+    curl -fsS -X POST "http://$http/channel/create?topic=lines&channel=$channel"
+  done
+done
 start nsqadmin build/bin/nsqadmin -lookupd-http-address=127.0.0.1:4161
 await nsqadmin http://127.0.0.1:4171/ping
 
