@@ -10,7 +10,8 @@
 namespace nsq::nsqd {
 
 // Whether the disk takes what it is given: what /ping and /stats say. Unlike the original, where
-// one good write anywhere hides a bad one elsewhere, it is NOK while any topic fails.
+// one good write anywhere hides a bad one elsewhere, it is NOK while any topic fails, or the
+// creation of new ones, which is noted under a name that no topic can have.
 //
 // Home: any thread; a lock, taken when a topic begins or ceases to fail.
 class Health {

@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "common/strings.h"
+#include "common/wire/names.h"
 #include "nsqd/daemon/auth/auth_desk.h"
 #include "nsqd/daemon/drain.h"
 #include "nsqd/daemon/health.h"
@@ -328,7 +329,8 @@ Result<Topic*> Shard::GetOrCreateTopic(std::string_view name) {
   if (Topic* const topic = FindTopic(name)) return topic;
   if (closing_) return Status(Code::kUnavailable, "exiting");
   Result<std::unique_ptr<Topic>> opened = Topic::Open(TopicWorld(), std::string(name));
-  NoteCreation(opened.status());
+  // One that needs no disk says nothing about it.
+  if (!IsEphemeral(name)) NoteCreation(opened.status());
   if (!opened.ok()) {
     NSQ_LOG(kError, "TOPIC(", name, ") ERROR: failed to create - ", opened.status().detail());
     return opened.status();
